@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: this file must run on any Node, so that an old one gets a sentence
 // instead of a stack trace. In a checkout it restarts itself with the Node that npm brought along.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +10,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const recentEnough = major > floor[0] || (major === floor[0] && minor >= floor[1]);
 
 if (recentEnough) {
+  endWithParent();
   const { enableCompileCache } = await import('node:module');
   enableCompileCache?.();
   const source = new URL('../src/doors/cli/main.ts', import.meta.url);
@@ -29,9 +30,22 @@ function restartWithOwnNode() {
     );
     process.exit(78);
   }
-  const child = spawnSync(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: 'inherit',
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, ROOKERY_RESTARTED: '1' },
   });
-  process.exit(child.status ?? 1);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    if (signal) process.removeAllListeners(signal);
+    if (signal) process.kill(process.pid, signal);
+    else process.exit(code ?? 1);
+  });
+}
+
+// SIGKILL cannot be forwarded: the closed channel tells the restarted process that its parent is gone.
+function endWithParent() {
+  if (!process.env.ROOKERY_RESTARTED || !process.channel) return;
+  delete process.env.ROOKERY_RESTARTED;
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.channel.unref();
 }

@@ -1,0 +1,200 @@
+import { visible } from '../../kernel/access/statements.ts';
+import { change, many, one, type Parameter, statement } from '../../kernel/work.ts';
+
+export interface ItemRow {
+  namespace: string;
+  key: string;
+  scope: string;
+  owner: string;
+  author: string;
+  revision: number;
+  seq: number;
+  created_at: number;
+  updated_at: number;
+  expires_at: number | null;
+  deleted: number;
+  value: string | null;
+  sealed: Uint8Array | null;
+}
+
+const columns = `m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.created_at, m.updated_at,
+  m.expires_at, m.deleted, m.value, m.sealed`;
+
+/** Live: neither deleted nor past its time, by the caller's clock and by the store's. */
+const live = (now: string) => `m.deleted = 0 AND (m.expires_at IS NULL OR (m.expires_at > ${now}
+    AND m.expires_at > (SELECT h.clock_ms FROM ledger_heads h WHERE h.project_id = m.project_id)))`;
+
+// The join runs from the agent's few scopes, nearest first, and ends at the first hit.
+const selectNearest = statement(`
+  SELECT ${columns} FROM memberships s CROSS JOIN memory m
+  WHERE s.project_id = $1 AND s.agent_id = $2
+    AND m.project_id = $1 AND m.namespace = $3 AND m.key = $4 AND m.scope = s.scope AND ${live('$5')}
+  ORDER BY s.distance, s.scope LIMIT 1`);
+/** The nearest item under a key that the agent's own audiences hold. */
+export const nearestItem = (project: string, agent: string, namespace: string, key: string, now: number) =>
+  one<ItemRow>(selectNearest, [project, agent, namespace, key, now]);
+
+const selectOwned = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND m.namespace = $3 AND m.key = $4 AND m.owner = $2 AND ${live('$5')}
+    AND EXISTS (SELECT 1 FROM memberships a WHERE a.project_id = $1 AND a.agent_id = $2)
+  ORDER BY m.updated_at DESC LIMIT 1`);
+/** An item the agent wrote for an audience that it has left since: the owner always reads its own. */
+export const ownedItem = (project: string, agent: string, namespace: string, key: string, now: number) =>
+  one<ItemRow>(selectOwned, [project, agent, namespace, key, now]);
+
+const selectItem = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND m.namespace = $2 AND m.key = $3 AND m.scope = $4`);
+/** The row in exactly this scope, live or not. */
+export const itemIn = (project: string, namespace: string, key: string, scope: string) =>
+  one<ItemRow>(selectItem, [project, namespace, key, scope]);
+
+const insertItem = statement(`
+  INSERT INTO memory (project_id, namespace, key, scope, level, owner, author, revision, seq, created_at, updated_at,
+    expires_at, deleted, value, sealed)
+  VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $9, $10, 0, $11, $12)`);
+export const addItem = (project: string, item: NewItem) =>
+  change(insertItem, [
+    project,
+    item.namespace,
+    item.key,
+    item.scope,
+    item.level,
+    item.author,
+    item.revision,
+    item.seq,
+    item.now,
+    item.expiresAt,
+    item.value,
+    item.sealed,
+  ]);
+
+export interface NewItem {
+  namespace: string;
+  key: string;
+  scope: string;
+  level: string;
+  author: string;
+  revision: number;
+  seq: number;
+  now: number;
+  expiresAt: number | null;
+  value: string | null;
+  sealed: Uint8Array | null;
+}
+
+const insertHistory = statement(`
+  INSERT INTO memory_history (project_id, namespace, key, scope, owner, author, revision, seq, updated_at, expires_at,
+    deleted, value, sealed)
+  SELECT project_id, namespace, key, scope, owner, author, revision, seq, updated_at, expires_at, deleted, value, sealed
+  FROM memory WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4`);
+/** Keeps the row that is about to be superseded. */
+export const keepRevision = (project: string, namespace: string, key: string, scope: string) =>
+  change(insertHistory, [project, namespace, key, scope]);
+
+const deleteHistory = statement(`
+  DELETE FROM memory_history
+  WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4 AND revision <= $5`);
+export const dropRevisions = (project: string, namespace: string, key: string, scope: string, upTo: number) =>
+  change(deleteHistory, [project, namespace, key, scope, upTo]);
+
+// A live item keeps its owner; a key that comes back after deletion belongs to who brings it back.
+const updateItem = statement(`
+  UPDATE memory SET owner = $5, author = $6, revision = $7, seq = $8, updated_at = $9, expires_at = $10, deleted = $11,
+    value = $12, sealed = $13, created_at = $14
+  WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4 AND revision = $7 - 1`);
+export const replaceItem = (
+  project: string,
+  item: NewItem & { owner: string; deleted: number; createdAt: number },
+) =>
+  change(updateItem, [
+    project,
+    item.namespace,
+    item.key,
+    item.scope,
+    item.owner,
+    item.author,
+    item.revision,
+    item.seq,
+    item.now,
+    item.expiresAt,
+    item.deleted,
+    item.value,
+    item.sealed,
+    item.createdAt,
+  ]);
+
+const selectRevisions = statement(`
+  SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
+    m.expires_at, m.deleted, m.value, m.sealed
+  FROM memory_history m
+  WHERE m.project_id = $1 AND m.namespace = $2 AND m.key = $3 AND m.scope = $4 AND m.revision < $5 AND m.seq <= $6
+  ORDER BY m.revision DESC LIMIT $7`);
+/** Superseded revisions below one, newest first, as of a ledger position. */
+export const revisionsBelow = (
+  project: string,
+  namespace: string,
+  key: string,
+  scope: string,
+  below: number,
+  asOf: number,
+  limit: number,
+) => many<ItemRow>(selectRevisions, [project, namespace, key, scope, below, asOf, limit]);
+
+const visibleItem = visible('m', 'memory', "(m.namespace || '/' || m.key)", { agent: 2, act: 9, now: 5 });
+const selectKeys = statement(`
+  SELECT ${columns.replace(', m.value, m.sealed', '')} FROM memory m
+  WHERE m.project_id = $1 AND m.namespace = $3 AND m.key >= $4 AND m.key > $6 AND m.key <= $7
+    AND ($8 = '' OR m.scope = $8) AND ${live('$5')} AND ${visibleItem}
+  ORDER BY m.key, m.scope LIMIT $10`);
+/** Heads of items in a range of keys, each that the agent may read; filtered before they are counted. */
+export const itemsBetween = (
+  project: string,
+  agent: string,
+  namespace: string,
+  range: { from: string; after: string; to: string },
+  scope: string,
+  now: number,
+  limit: number,
+) =>
+  many<Omit<ItemRow, 'value' | 'sealed'>>(selectKeys, [
+    project,
+    agent,
+    namespace,
+    range.from,
+    now,
+    range.after,
+    range.to,
+    scope,
+    'read',
+    limit,
+  ]);
+
+const selectScopeKeys = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND m.namespace = $2 AND m.scope = $3 AND ${live('$4')} ORDER BY m.key LIMIT $5`);
+export const liveItemsIn = (project: string, namespace: string, scope: string, now: number, limit: number) =>
+  many<ItemRow>(selectScopeKeys, [project, namespace, scope, now, limit]);
+
+const selectExpired = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND m.expires_at <= $2 AND m.deleted = 0 ORDER BY m.expires_at LIMIT $3`);
+export const expiredItems = (project: string, now: number, limit: number) =>
+  many<ItemRow>(selectExpired, [project, now, limit]);
+
+const selectCurrentPage = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope) > ($2, $3, $4)
+  ORDER BY m.namespace, m.key, m.scope LIMIT $5`);
+const selectHistoryPage = statement(`
+  SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
+    m.expires_at, m.deleted, m.value, m.sealed
+  FROM memory_history m
+  WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope, m.revision) > ($2, $3, $4, $5)
+  ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);
+/** All rows in key order, for verification. */
+export const itemsAfter = (project: string, after: readonly Parameter[], limit: number) =>
+  many<ItemRow>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
+export const historyAfter = (project: string, after: readonly Parameter[], limit: number) =>
+  many<ItemRow>(selectHistoryPage, [project, ...after, limit]);

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, extname, join, resolve } from 'node:path';
+import { RookeryError } from './kernel/errors.ts';
+import { keyLength } from './kernel/vault/primitives.ts';
+
+export const memoryPath = ':memory:';
+export const databaseName = 'rookery.db';
+export const rootKeyName = 'root.key';
+
+/** Where the store lies when nobody says: `ROOKERY_DATA`, else the XDG data folder. */
+export function dataFolderOf(environment: NodeJS.ProcessEnv): string {
+  const { ROOKERY_DATA, XDG_DATA_HOME } = environment;
+  return ROOKERY_DATA || join(XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'rookery');
+}
+
+/** The database file and root key for a path. A path with an ending is the file itself, any other the folder. */
+export function openFolder(
+  path: string,
+  options: { readonly masterKey?: Uint8Array | string },
+): { file: string; rootKey: Uint8Array } {
+  const given = options.masterKey ?? process.env['ROOKERY_MASTER_KEY'];
+  if (path === memoryPath) return { file: path, rootKey: given === undefined ? randomBytes(keyLength) : decodeKey(given) };
+  const absolute = resolve(path);
+  const isFolder = existsSync(absolute) ? statSync(absolute).isDirectory() : extname(absolute) === '';
+  const file = isFolder ? join(absolute, databaseName) : absolute;
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  if (given !== undefined) return { file, rootKey: decodeKey(given) };
+  const keyFile = join(dirname(file), isFolder || file.endsWith(databaseName) ? rootKeyName : `${file}.key`);
+  return { file, rootKey: loadRootKey(keyFile, file) };
+}
+
+function loadRootKey(keyFile: string, databaseFile: string): Uint8Array {
+  if (!existsSync(keyFile)) {
+    if (existsSync(databaseFile) && statSync(databaseFile).size > 0 && !existsSync(keyFile)) {
+      throw new RookeryError('WRONG_KEY', `${keyFile} is missing: without it ${databaseFile} cannot be opened`, { keyFile });
+    }
+    createSecretFile(keyFile, `${randomBytes(keyLength).toString('base64')}\n`);
+  }
+  return decodeKey(readFileSync(keyFile, 'utf8').trim());
+}
+
+/**
+ * Writes a secret, mode 0600, on disk before it is used, and never over one that is there: whoever comes second
+ * finds the first one's. Answers whether this call made it.
+ */
+export function createSecretFile(file: string, content: string): boolean {
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const handle = openSync(draft, 'wx', 0o600);
+  writeSync(handle, content);
+  fsyncSync(handle);
+  closeSync(handle);
+  try {
+    linkSync(draft, file);
+    chmodSync(file, 0o600);
+    const folder = openSync(dirname(file), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function decodeKey(key: Uint8Array | string): Uint8Array {
+  const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;
+  if (bytes.length === keyLength) return bytes;
+  throw new RookeryError(
+    'WRONG_KEY',
+    `the root key must be ${keyLength} bytes or their base64 (make one with: openssl rand -base64 32)`,
+    { lengthBytes: bytes.length },
+  );
+}

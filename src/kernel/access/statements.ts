@@ -1,0 +1,267 @@
+import { change, many, one, statement, type Work } from '../work.ts';
+
+/**
+ * The policy of `model.ts` as an SQL predicate over a row `r` with `project_id`, `scope`, `owner` and a path
+ * expression. Positions of the agent, the act and the time in the caller's parameter list are given, so that the
+ * predicate stands inside the query and a LIMIT counts only what may be seen.
+ */
+export function visible(
+  alias: string,
+  resource: string,
+  path: string,
+  position: { agent: number; act: number; now: number },
+): string {
+  const [agent, act, now] = [`$${position.agent}`, `$${position.act}`, `$${position.now}`];
+  return `EXISTS (SELECT 1 FROM memberships active WHERE active.project_id = ${alias}.project_id AND active.agent_id = ${agent})
+    AND (
+      ${alias}.scope IN (SELECT m.scope FROM memberships m WHERE m.project_id = ${alias}.project_id AND m.agent_id = ${agent})
+      OR (${alias}.owner = ${agent} AND ${act} <> 'append')
+      OR EXISTS (
+        SELECT 1 FROM grants g
+        WHERE g.project_id = ${alias}.project_id AND g.agent_id = ${agent} AND g.resource = '${resource}' AND g.action = ${act}
+          AND g.scope = ${alias}.scope AND g.revoked_at IS NULL AND g.expires_at > ${now}
+          AND (g.prefix = '' OR ${path} = g.prefix OR substr(${path}, 1, length(g.prefix) + 1) = g.prefix || '/')))`;
+}
+
+export interface AgentRow {
+  id: string;
+  name: string;
+  type: string;
+  status: string;
+  team_id: string | null;
+  swarm_id: string;
+  capabilities: string;
+  metadata: string;
+  incarnation: number;
+  last_seen: number;
+  created_at: number;
+  updated_at: number;
+}
+
+const agentColumns =
+  'id, name, type, status, team_id, swarm_id, capabilities, metadata, incarnation, last_seen, created_at, updated_at';
+
+const selectAgent = statement(`SELECT ${agentColumns} FROM agents WHERE project_id = $1 AND id = $2`);
+export const agentById = (project: string, id: string) => one<AgentRow>(selectAgent, [project, id]);
+
+const selectAgents = statement(`
+  SELECT ${agentColumns} FROM agents
+  WHERE project_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR type = $4) AND ($5 = '' OR team_id = $5)
+  ORDER BY id LIMIT $6`);
+export const agentsAfter = (
+  project: string,
+  after: string,
+  filter: { status: string; type: string; team: string },
+  limit: number,
+) => many<AgentRow>(selectAgents, [project, after, filter.status, filter.type, filter.team, limit]);
+
+const insertAgent = statement(`
+  INSERT INTO agents (project_id, id, name, type, status, team_id, swarm_id, capabilities, metadata,
+    incarnation, last_seen, created_at, updated_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10)`);
+export const addAgent = (project: string, agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at'>) =>
+  change(insertAgent, [
+    project,
+    agent.id,
+    agent.name,
+    agent.type,
+    agent.status,
+    agent.team_id,
+    agent.swarm_id,
+    agent.capabilities,
+    agent.metadata,
+    agent.created_at,
+  ]);
+
+const updateAgent = statement(`
+  UPDATE agents SET name = $3, type = $4, status = $5, team_id = $6, swarm_id = $7, capabilities = $8, metadata = $9,
+    incarnation = $10, last_seen = $11, updated_at = $12
+  WHERE project_id = $1 AND id = $2`);
+export const changeAgent = (project: string, agent: AgentRow) =>
+  change(updateAgent, [
+    project,
+    agent.id,
+    agent.name,
+    agent.type,
+    agent.status,
+    agent.team_id,
+    agent.swarm_id,
+    agent.capabilities,
+    agent.metadata,
+    agent.incarnation,
+    agent.last_seen,
+    agent.updated_at,
+  ]);
+
+const touchAgent = statement('UPDATE agents SET last_seen = $3 WHERE project_id = $1 AND id = $2');
+export const seeAgent = (project: string, id: string, now: number) => change(touchAgent, [project, id, now]);
+
+export interface GroupRow {
+  id: string;
+  name: string;
+  description: string;
+  metadata: string;
+  created_at: number;
+  updated_at: number;
+}
+
+const upsertGroup = {
+  teams: statement(upsertGroupSql('teams')),
+  swarms: statement(upsertGroupSql('swarms')),
+};
+function upsertGroupSql(table: string): string {
+  return `
+    INSERT INTO ${table} (project_id, id, name, description, metadata, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $6)
+    ON CONFLICT (project_id, id) DO UPDATE
+      SET name = excluded.name, description = excluded.description, metadata = excluded.metadata,
+          updated_at = excluded.updated_at`;
+}
+export type GroupTable = keyof typeof upsertGroup;
+export const putGroup = (project: string, table: GroupTable, group: Omit<GroupRow, 'updated_at'>) =>
+  change(upsertGroup[table], [project, group.id, group.name, group.description, group.metadata, group.created_at]);
+
+const selectGroup = {
+  teams: statement('SELECT * FROM teams WHERE project_id = $1 AND id = $2'),
+  swarms: statement('SELECT * FROM swarms WHERE project_id = $1 AND id = $2'),
+};
+export const groupById = (project: string, table: GroupTable, id: string) =>
+  one<GroupRow>(selectGroup[table], [project, id]);
+
+const selectGroups = {
+  teams: statement('SELECT * FROM teams WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3'),
+  swarms: statement('SELECT * FROM swarms WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3'),
+};
+export const groupsAfter = (project: string, table: GroupTable, after: string, limit: number) =>
+  many<GroupRow>(selectGroups[table], [project, after, limit]);
+
+const selectScopes = statement(`
+  SELECT scope FROM memberships WHERE project_id = $1 AND agent_id = $2 ORDER BY distance, scope LIMIT 1000`);
+export function* scopesOf(project: string, agent: string): Work<string[]> {
+  return (yield* many<{ scope: string }>(selectScopes, [project, agent])).map((row) => row.scope);
+}
+
+const selectMembers = statement(`
+  SELECT agent_id FROM memberships WHERE project_id = $1 AND scope = $2 AND agent_id > $3 ORDER BY agent_id LIMIT $4`);
+export function* membersOf(project: string, scope: string, after: string, limit: number): Work<string[]> {
+  const rows = yield* many<{ agent_id: string }>(selectMembers, [project, scope, after, limit]);
+  return rows.map((row) => row.agent_id);
+}
+
+const insertMembership = statement(`
+  INSERT INTO memberships (project_id, agent_id, distance, scope) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`);
+export const join = (project: string, agent: string, distance: number, scope: string) =>
+  change(insertMembership, [project, agent, distance, scope]);
+
+const deleteMembership = statement(`
+  DELETE FROM memberships WHERE project_id = $1 AND agent_id = $2 AND scope = $3`);
+export const leave = (project: string, agent: string, scope: string) =>
+  change(deleteMembership, [project, agent, scope]);
+
+const deleteMemberships = statement('DELETE FROM memberships WHERE project_id = $1 AND agent_id = $2');
+export const leaveAll = (project: string, agent: string) => change(deleteMemberships, [project, agent]);
+
+export interface GrantRow {
+  id: string;
+  agent_id: string;
+  action: string;
+  resource: string;
+  scope: string;
+  prefix: string;
+  granted_by: string;
+  reason: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
+const grantColumns =
+  'id, agent_id, action, resource, scope, prefix, granted_by, reason, created_at, expires_at, revoked_at';
+
+const insertGrant = statement(`
+  INSERT INTO grants (project_id, ${grantColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)`);
+export const addGrant = (project: string, grant: Omit<GrantRow, 'revoked_at'>) =>
+  change(insertGrant, [
+    project,
+    grant.id,
+    grant.agent_id,
+    grant.action,
+    grant.resource,
+    grant.scope,
+    grant.prefix,
+    grant.granted_by,
+    grant.reason,
+    grant.created_at,
+    grant.expires_at,
+  ]);
+
+const selectGrant = statement(`SELECT ${grantColumns} FROM grants WHERE project_id = $1 AND id = $2`);
+export const grantById = (project: string, id: string) => one<GrantRow>(selectGrant, [project, id]);
+
+const selectGrantsFor = statement(`
+  SELECT ${grantColumns} FROM grants
+  WHERE project_id = $1 AND agent_id = $2 AND resource = $3 AND action = $4 AND scope = $5
+    AND revoked_at IS NULL AND expires_at > $6
+  LIMIT 1000`);
+export const grantsFor = (
+  project: string,
+  agent: string,
+  resource: string,
+  act: string,
+  scope: string,
+  now: number,
+) => many<GrantRow>(selectGrantsFor, [project, agent, resource, act, scope, now]);
+
+const selectGrants = statement(`
+  SELECT ${grantColumns} FROM grants
+  WHERE project_id = $1 AND id > $2 AND ($3 = '' OR agent_id = $3 OR granted_by = $3) ORDER BY id LIMIT $4`);
+export const grantsAfter = (project: string, after: string, agent: string, limit: number) =>
+  many<GrantRow>(selectGrants, [project, after, agent, limit]);
+
+const updateGrantRevoked = statement(`
+  UPDATE grants SET revoked_at = $3 WHERE project_id = $1 AND id = $2 AND revoked_at IS NULL`);
+export const revokeGrant = (project: string, id: string, now: number) =>
+  change(updateGrantRevoked, [project, id, now]);
+
+export interface TokenRow {
+  id: string;
+  project_id: string;
+  agent_id: string;
+  secret_hash: Uint8Array;
+  rights: string;
+  label: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+}
+
+const selectToken = statement('SELECT * FROM tokens WHERE id = $1');
+export const tokenById = (id: string) => one<TokenRow>(selectToken, [id]);
+
+const selectTokens = statement('SELECT * FROM tokens WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3');
+export const tokensAfter = (project: string, after: string, limit: number) =>
+  many<TokenRow>(selectTokens, [project, after, limit]);
+
+const insertToken = statement(`
+  INSERT INTO tokens (id, project_id, agent_id, secret_hash, rights, label, created_at, expires_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`);
+export const addToken = (token: Omit<TokenRow, 'revoked_at' | 'last_used_at'>) =>
+  change(insertToken, [
+    token.id,
+    token.project_id,
+    token.agent_id,
+    token.secret_hash,
+    token.rights,
+    token.label,
+    token.created_at,
+    token.expires_at,
+  ]);
+
+const updateTokenRevoked = statement(`
+  UPDATE tokens SET revoked_at = $3 WHERE project_id = $1 AND id = $2 AND revoked_at IS NULL`);
+export const revokeToken = (project: string, id: string, now: number) =>
+  change(updateTokenRevoked, [project, id, now]);
+
+const updateTokenUsed = statement('UPDATE tokens SET last_used_at = $2 WHERE id = $1');
+export const useToken = (id: string, now: number) => change(updateTokenUsed, [id, now]);

@@ -1,0 +1,306 @@
+import { type Clock, isoTime } from './clock.ts';
+import type { Engine } from './engine.ts';
+import { asRookeryError, RookeryError } from './errors.ts';
+import { appendEntries } from './ledger/append.ts';
+import type { Change } from './ledger/entry.ts';
+import { type Head, loadHead, storeHead, takeToken } from './ledger/head.ts';
+import { change, statement, type Work } from './work.ts';
+
+/** What a work may do to the store beyond its statements. All of it takes effect with the commit or not at all. */
+export interface Transaction {
+  readonly project: string;
+  /** The store clock of this commit, in milliseconds. */
+  readonly now: number;
+  /** Appends an entry to the ledger and answers its sequence number. */
+  record(change: Change): number;
+  /** The next fencing token of the project. */
+  nextToken(): number;
+  /** Names what changed, so that whoever waits for it is woken after the commit. */
+  touch(topic: string): void;
+  /** Runs after the commit, and not at all when the work or the batch fails: for caches of what was written. */
+  afterCommit(effect: () => void): void;
+  /** Memberships, grants or agent states changed: cached identities are void from here on. */
+  policyChanged(): void;
+  /** The policy epoch, or undefined while this batch has changed it: then nothing may be cached. */
+  readonly policyEpoch: number | undefined;
+}
+
+export interface Job<T> {
+  readonly project: string;
+  run(tx: Transaction): Work<T>;
+  /** Runs after a failed `run` was rolled back, in the same commit: this is where a denial is recorded. */
+  refused?(tx: Transaction, error: RookeryError): Work<void>;
+}
+
+export interface Committed {
+  readonly project: string;
+  readonly topics: ReadonlySet<string>;
+  /** The store clock of the commit. */
+  readonly now: number;
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+interface Queued {
+  readonly job: Job<unknown>;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const savepoint = statement('SAVEPOINT work');
+const release = statement('RELEASE SAVEPOINT work');
+const rollback = statement('ROLLBACK TO SAVEPOINT work');
+
+/** A batch closes on count or age, so that other processes get their turn at the write lock. */
+const batchJobs = 512;
+const batchAgeMs = 25;
+const queueLimit = 100_000;
+
+export interface CommitOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Keyed hash over the head row: an edit of the ledger without the root key shows. */
+  readonly authenticate: (bytes: Uint8Array) => Uint8Array;
+  readonly onCommitted: (committed: readonly Committed[]) => void;
+}
+
+/**
+ * The group commit. All writes of a process go through here: one transaction holds the works of everybody who waits,
+ * each in its own savepoint, ledger entries last; every promise settles after the commit returned, refusals included,
+ * because they too were computed from what the batch had written so far.
+ */
+export class GroupCommit {
+  readonly #options: CommitOptions;
+  #queue: Queued[] = [];
+  #running: Promise<void> | undefined;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(options: CommitOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the work's answer once it is durable. */
+  submit<T>(job: Job<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new RookeryError('CLOSED', 'the store is closed'));
+    if (this.#queue.length >= queueLimit) {
+      return Promise.reject(new RookeryError('LIMIT_REACHED', `more than ${queueLimit} writes are waiting`));
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ job, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Runs one job in a commit of its own, without a promise. Only on an engine that is synchronous. */
+  submitSync<T>(job: Job<T>): T {
+    const { engine } = this.#options;
+    if (this.#closed) throw new RookeryError('CLOSED', 'the store is closed');
+    if (!engine.transactSync) throw new RookeryError('UNAVAILABLE', 'this engine has no synchronous interface');
+    const batch = new Batch([job], this.#options);
+    engine.transactSync(() => batch.run());
+    this.#options.onCommitted(batch.committed());
+    const outcome = batch.outcomes[0]!;
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value as T;
+  }
+
+  /** Stops intake and finishes what is queued. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#queue.length > 0 || this.#running) {
+      await (this.#running ?? new Promise((resolve) => setImmediate(resolve)));
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#running) return;
+    this.#scheduled = true;
+    // The next turn of the event loop: everybody who was woken by the last commit has asked again by then.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#running = this.#flush().finally(() => {
+        this.#running = undefined;
+        if (this.#queue.length > 0) this.#schedule();
+      });
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const taken = this.#take();
+    if (taken.length === 0) return;
+    const { engine } = this.#options;
+    let batch = new Batch([], this.#options);
+    try {
+      await engine.transact(() => {
+        batch = new Batch(
+          taken.map((queued) => queued.job),
+          this.#options,
+        );
+        return batch.run();
+      });
+    } catch (error) {
+      for (const queued of taken) queued.reject(asRookeryError(error));
+      return;
+    }
+    this.#options.onCommitted(batch.committed());
+    // A batch that closed on age leaves the rest to the next one.
+    this.#queue.unshift(...taken.slice(batch.outcomes.length));
+    batch.outcomes.forEach((outcome, i) => {
+      if ('error' in outcome) taken[i]!.reject(outcome.error);
+      else taken[i]!.resolve(outcome.value as never);
+    });
+    if (engine.announce) await engine.announce();
+  }
+
+  #take(): Queued[] {
+    // Where writers of several projects hold row locks at once, a batch keeps to one project: no lock order, no deadlock.
+    const single = !this.#options.engine.capabilities.synchronous;
+    const project = this.#queue[0]?.job.project;
+    const taken: Queued[] = [];
+    const left: Queued[] = [];
+    for (const queued of this.#queue) {
+      const fits = taken.length < batchJobs && (!single || queued.job.project === project);
+      (fits ? taken : left).push(queued);
+    }
+    this.#queue = left;
+    return taken;
+  }
+}
+
+/** One transaction's worth of jobs and what became of them. A retry builds a new one: no state survives. */
+class Batch {
+  readonly outcomes: Outcome[] = [];
+  readonly #jobs: readonly Job<unknown>[];
+  readonly #options: CommitOptions;
+  readonly #projects = new Map<string, ProjectWrites>();
+
+  constructor(jobs: readonly Job<unknown>[], options: CommitOptions) {
+    this.#jobs = jobs;
+    this.#options = options;
+  }
+
+  *run(): Work<void> {
+    const { clock } = this.#options;
+    const started = clock.monotonic();
+    for (const job of this.#jobs) {
+      this.outcomes.push(yield* this.#runJob(job));
+      if (clock.monotonic() - started > batchAgeMs) break;
+    }
+    for (const writes of this.#projects.values()) {
+      if (!writes.dirty) continue;
+      yield* appendEntries(writes.head, writes.changes);
+      yield* storeHead(writes.head, this.#options.authenticate);
+    }
+  }
+
+  committed(): Committed[] {
+    for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
+    return [...this.#projects.values()].map(({ project, topics, now }) => ({ project, topics: new Set(topics), now }));
+  }
+
+  *#runJob(job: Job<unknown>): Work<Outcome> {
+    const writes = yield* this.#project(job.project);
+    const before = writes.mark();
+    yield* change(savepoint);
+    try {
+      const value = yield* job.run(writes);
+      yield* change(release);
+      return { value };
+    } catch (thrown) {
+      writes.restore(before);
+      yield* change(rollback);
+      const error = asRookeryError(thrown);
+      if (job.refused) yield* job.refused(writes, error);
+      yield* change(release);
+      return { error };
+    }
+  }
+
+  *#project(project: string): Work<ProjectWrites> {
+    const known = this.#projects.get(project);
+    if (known) return known;
+    const wall = this.#options.clock.now();
+    const head = yield* loadHead(project, isoTime(wall));
+    head.clockMs = Math.max(head.clockMs, wall);
+    const writes = new ProjectWrites(head);
+    this.#projects.set(project, writes);
+    return writes;
+  }
+}
+
+interface Mark {
+  readonly changes: number;
+  readonly effects: number;
+  readonly topics: number;
+  readonly fence: number;
+  readonly policyEpoch: number;
+}
+
+/** The side of a batch that belongs to one project. A rolled-back work leaves no trace here either. */
+class ProjectWrites implements Transaction {
+  readonly head: Head;
+  readonly changes: Change[] = [];
+  readonly topics: string[] = [];
+  readonly effects: (() => void)[] = [];
+  readonly #committedFence: number;
+  readonly #committedPolicy: number;
+
+  constructor(head: Head) {
+    this.head = head;
+    this.#committedFence = head.fence;
+    this.#committedPolicy = head.policyEpoch;
+  }
+
+  get project(): string {
+    return this.head.project;
+  }
+
+  get now(): number {
+    return this.head.clockMs;
+  }
+
+  get policyEpoch(): number | undefined {
+    return this.head.policyEpoch === this.#committedPolicy ? this.#committedPolicy : undefined;
+  }
+
+  get dirty(): boolean {
+    const { fence, policyEpoch } = this.head;
+    return this.changes.length > 0 || fence !== this.#committedFence || policyEpoch !== this.#committedPolicy;
+  }
+
+  record(change: Change): number {
+    this.changes.push(change);
+    return this.head.frontier.size + this.changes.length;
+  }
+
+  nextToken(): number {
+    return takeToken(this.head);
+  }
+
+  touch(topic: string): void {
+    this.topics.push(topic);
+  }
+
+  afterCommit(effect: () => void): void {
+    this.effects.push(effect);
+  }
+
+  policyChanged(): void {
+    this.head.policyEpoch += 1;
+  }
+
+  mark(): Mark {
+    const { fence, policyEpoch } = this.head;
+    const { changes, effects, topics } = this;
+    return { changes: changes.length, effects: effects.length, topics: topics.length, fence, policyEpoch };
+  }
+
+  restore(mark: Mark): void {
+    this.changes.length = mark.changes;
+    this.effects.length = mark.effects;
+    this.topics.length = mark.topics;
+    this.head.fence = mark.fence;
+    this.head.policyEpoch = mark.policyEpoch;
+  }
+}

@@ -1,0 +1,210 @@
+import { allows, type Act, type Guarded, type Identity, levelOf, type Principal } from './access/model.ts';
+import { identityForRead, type Identities } from './access/identity.ts';
+import { grantsFor } from './access/statements.ts';
+import type { Random } from './clock.ts';
+import type { Transaction } from './commit.ts';
+import { type ErrorCode, type ErrorDetails, RookeryError } from './errors.ts';
+import { newId } from './ids.ts';
+import type { Change, Risk } from './ledger/entry.ts';
+import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
+import { commitment, type Keyring } from './vault/keyring.ts';
+import { nonceLength } from './vault/primitives.ts';
+import type { Work } from './work.ts';
+
+/** A refusal for lack of a right. Recorded in the ledger; `code` is what the caller gets to see. */
+export class Denial extends RookeryError {
+  readonly subject: Subject;
+
+  constructor(code: ErrorCode, message: string, subject: Subject, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.subject = subject;
+  }
+}
+
+/** The thing an operation concerns: kind and name become a pseudonym, the scope says whose it is. */
+export interface Subject {
+  readonly kind: string;
+  readonly name: string;
+  readonly scope: string;
+}
+
+/** Content as it lies in the two columns of a row: clear text, or an envelope. */
+export interface Stored {
+  readonly value: string | null;
+  readonly sealed: Uint8Array | null;
+}
+
+export interface Services {
+  readonly keyring: Keyring;
+  readonly identities: Identities;
+  readonly random: Random;
+}
+
+interface Call {
+  readonly principal: Principal;
+  readonly operation: string;
+  readonly risk: Risk;
+  readonly request?: string | undefined;
+}
+
+/** What a query may use. */
+export class ReadContext {
+  readonly principal: Principal;
+  readonly operation: string;
+  /** The store clock, in milliseconds. */
+  readonly now: number;
+  /** Reads that the ledger must know of, collected for after the work. */
+  readonly reads: Subject[] = [];
+  /** Refusals that look like a miss to the caller: the ledger knows better. */
+  readonly denials: Subject[] = [];
+  protected readonly services: Services;
+  /** Set when the caller is an agent that does not exist yet: the executor creates it and asks again. */
+  callerUnknown = false;
+
+  constructor(call: Call, now: number, services: Services) {
+    this.principal = call.principal;
+    this.operation = call.operation;
+    this.now = now;
+    this.services = services;
+  }
+
+  get agent(): string {
+    return this.principal.agent;
+  }
+
+  get project(): string {
+    return this.principal.project;
+  }
+
+  *identity(): Work<Identity> {
+    const identity = yield* identityForRead(this.project, this.agent);
+    if (!identity) this.callerUnknown = true;
+    return identity ?? { agent: this.agent, scopes: [] };
+  }
+
+  /** The policy over one record, grants included. */
+  *may(identity: Identity, act: Act, resource: string, record: Guarded): Work<boolean> {
+    if (allows(identity, act, resource, record, [], this.now)) return true;
+    if (identity.scopes.length === 0) return false;
+    const rows = yield* grantsFor(this.project, this.agent, resource, act, record.scope, this.now);
+    const grants = rows.map((row) => ({
+      agent: row.agent_id,
+      act,
+      resource: row.resource,
+      scope: row.scope,
+      prefix: row.prefix,
+      expiresAt: row.expires_at,
+      revokedAt: row.revoked_at,
+    }));
+    return allows(identity, act, resource, record, grants, this.now);
+  }
+
+  /** Notes a read of private, team or system data; what all may read is not noted. */
+  noteRead(subject: Subject): void {
+    const level = levelOf(subject.scope);
+    if (level !== 'project' && level !== 'swarm') this.reads.push(subject);
+  }
+
+  /** Notes that something was asked for without the right, where the answer must not tell. */
+  noteDenial(subject: Subject): void {
+    this.denials.push(subject);
+  }
+
+  /** The content of a row, opened. */
+  *open(stored: Stored, binding: Omit<Binding, 'project'>): Work<string> {
+    if (stored.sealed === null) return stored.value ?? 'null';
+    const keyId = keyIdOf(stored.sealed);
+    const key = keyId && (yield* this.services.keyring.byId(this.project, keyId));
+    return unpack(stored.sealed, { ...binding, project: this.project }, key);
+  }
+
+  *pseudonym(kind: string, name: string): Work<string | undefined> {
+    return yield* this.services.keyring.pseudonymIfAny(this.project, kind, name);
+  }
+}
+
+/** What a mutation may use: all of a query's, and the transaction. */
+export class WriteContext extends ReadContext {
+  readonly tx: Transaction;
+  readonly #call: Call;
+
+  constructor(call: Call, tx: Transaction, services: Services) {
+    super(call, tx.now, services);
+    this.tx = tx;
+    this.#call = call;
+  }
+
+  /** Creates the caller when it is new; throws FORBIDDEN when it is not active. */
+  override *identity(): Work<Identity> {
+    return yield* this.services.identities.inTransaction(this.tx, this.principal);
+  }
+
+  get keyring(): Keyring {
+    return this.services.keyring;
+  }
+
+  newId(prefix: string): string {
+    return newId(prefix, this.now, this.services.random);
+  }
+
+  /**
+   * Appends the entry of one change and answers its sequence number. With `content`, the entry carries a salted
+   * commitment to it.
+   */
+  *record(
+    subject: Subject,
+    more: { revision?: readonly [number, number]; content?: string; facts?: Change['facts']; operation?: string } = {},
+  ): Work<number> {
+    const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
+    let promise: string | undefined;
+    if (more.content !== undefined) {
+      const key = yield* this.keyring.primary(this.tx, subject.scope);
+      promise = commitment(key, resource, more.revision?.[1] ?? 0, more.content);
+    }
+    return this.tx.record({
+      ...entryOf(this.#call, resource, subject.scope, more.operation),
+      decision: 'allow',
+      revision: more.revision,
+      commitment: promise,
+      facts: more.facts,
+    });
+  }
+
+  /** Appends the entry of a denial. */
+  *recordDenial(subject: Subject, facts?: Change['facts']): Work<void> {
+    const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
+    this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'deny', facts });
+  }
+
+  /** Appends the entry of reads that were noted: how often, since and until when. */
+  *recordRead(subject: Subject, facts: Change['facts']): Work<void> {
+    const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
+    this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'allow', facts });
+  }
+
+  /** Content as it is to be stored: sealed, compressed or as it is. */
+  *seal(content: string, encrypt: boolean, binding: Omit<Binding, 'project'>): Work<Stored> {
+    if (!encrypt) {
+      const packed = packClear(content);
+      return packed ? { value: null, sealed: packed } : { value: content, sealed: null };
+    }
+    const key = yield* this.keyring.forEncryption(this.tx, binding.scope);
+    const nonce = this.services.random.bytes(nonceLength);
+    return { value: null, sealed: packSealed(key, nonce, { ...binding, project: this.project }, content) };
+  }
+}
+
+function entryOf(call: Call, resource: string, scope: string, operation = call.operation) {
+  const { principal, risk, request } = call;
+  return {
+    operation,
+    resource,
+    scope,
+    level: levelOf(scope),
+    actor: principal.agent,
+    via: principal.via,
+    token: principal.token,
+    request,
+    risk,
+  };
+}

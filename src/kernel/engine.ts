@@ -1,0 +1,53 @@
+import type { Dialect, Work } from './work.ts';
+
+/**
+ * The storage port. An engine knows transactions and nothing else: queueing, savepoints, the ledger and wake-ups are
+ * written once above it (`commit.ts`, `live/`), so that both engines behave alike.
+ */
+export interface Engine {
+  readonly capabilities: Capabilities;
+
+  /** Runs a work that only reads, on one consistent snapshot. */
+  read<T>(work: () => Work<T>): Promise<T>;
+
+  /**
+   * Runs a work in one write transaction and resolves when it is durable. A work that throws rolls everything back.
+   * The factory may be called again when the engine has to retry, so it must not carry state over.
+   */
+  transact<T>(work: () => Work<T>): Promise<T>;
+
+  /** The same without a promise. Present iff `capabilities.synchronous`. */
+  transactSync?<T>(work: () => Work<T>): T;
+  readSync?<T>(work: () => Work<T>): T;
+
+  /** Calls back when somebody else may have committed: a hint, never a promise. Returns how to stop. */
+  watch(onForeignCommit: () => void): () => void;
+
+  /** Tells other processes that this one has committed, where the engine needs telling. */
+  announce?(): Promise<void>;
+
+  /** Settings and versions as they are, for health checks and the doctor. */
+  describe(): Promise<EngineDescription>;
+
+  /** A complete, verified copy in one file; only with `capabilities.backup`. */
+  backup?(file: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface Capabilities {
+  readonly dialect: Dialect;
+  /** Works can be driven without a promise. */
+  readonly synchronous: boolean;
+  /** Other processes may write to the same store. */
+  readonly shared: boolean;
+  readonly backup: boolean;
+}
+
+export interface EngineDescription {
+  readonly engine: string;
+  readonly version: string;
+  readonly location: string;
+  readonly sizeBytes: number;
+  readonly settings: Readonly<Record<string, string | number>>;
+}

@@ -1,0 +1,244 @@
+import { statSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { jitterMs } from '../../clock.ts';
+import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
+import { RookeryError } from '../../errors.ts';
+import { driveSync, type Request, type Work } from '../../work.ts';
+import { blockFor, Connection } from './connection.ts';
+import { isBusy, isUnknownOutcome, translate } from './errors.ts';
+import { type Durability, readSettings, settings } from './settings.ts';
+
+const busyDeadlineMs = 30_000;
+/** How often a process with waiters looks whether another one has committed. The look costs 2.3 µs. */
+const watchIntervalMs = 4;
+
+/**
+ * SQLite through `node:sqlite`, one connection per process. Works run synchronously between BEGIN IMMEDIATE and
+ * COMMIT: nothing of this process can come between their statements. Reads use the same connection, because a second
+ * one would have to drop its page cache after every commit.
+ */
+export class SqliteEngine implements Engine {
+  readonly capabilities: Capabilities;
+  readonly #path: string;
+  readonly #durability: Durability;
+  #connection: Connection;
+  #begin!: StatementSync;
+  #beginRead!: StatementSync;
+  #commit!: StatementSync;
+  #rollback!: StatementSync;
+  #dataVersion!: StatementSync;
+  #lastForeign = 0;
+  #closed = false;
+  readonly #watchers = new Set<() => void>();
+  #watchTimer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, durability: Durability = 'full') {
+    this.#path = path;
+    this.#durability = durability;
+    this.#connection = new Connection(path, durability);
+    this.#prepare();
+    const shared = path !== ':memory:';
+    this.capabilities = { dialect: 'sqlite', synchronous: true, shared, backup: true };
+  }
+
+  async read<T>(work: () => Work<T>): Promise<T> {
+    return this.readSync(work);
+  }
+
+  readSync<T>(work: () => Work<T>): T {
+    this.#assertOpen();
+    this.#beginRead.run();
+    try {
+      return driveSync(work(), this.#readOnly);
+    } finally {
+      this.#commit.run();
+    }
+  }
+
+  async transact<T>(work: () => Work<T>): Promise<T> {
+    this.#assertOpen();
+    await this.#makeRoom();
+    const deadline = performance.now() + busyDeadlineMs;
+    while (!this.#tryBegin()) {
+      if (performance.now() > deadline) throw busyError();
+      // Random, so that waiting processes do not come back in step; short, because the lock is free for moments only.
+      await delay(1 + jitterMs(2));
+      this.#assertOpen();
+    }
+    return this.#finish(work);
+  }
+
+  transactSync<T>(work: () => Work<T>): T {
+    this.#assertOpen();
+    const deadline = performance.now() + busyDeadlineMs;
+    while (!this.#tryBegin()) {
+      if (performance.now() > deadline) throw busyError();
+      blockFor(1);
+    }
+    return this.#finish(work);
+  }
+
+  watch(onForeignCommit: () => void): () => void {
+    if (!this.capabilities.shared) return () => {};
+    this.#watchers.add(onForeignCommit);
+    if (!this.#watchTimer) {
+      this.#watchTimer = setInterval(() => this.#look(), watchIntervalMs);
+      this.#watchTimer.unref();
+    }
+    return () => {
+      this.#watchers.delete(onForeignCommit);
+      if (this.#watchers.size === 0) this.#stopWatching();
+    };
+  }
+
+  async describe(): Promise<EngineDescription> {
+    this.#assertOpen();
+    const { db } = this.#connection;
+    const version = String(db.prepare('SELECT sqlite_version() AS version').get()!['version']);
+    const memory = !this.capabilities.shared;
+    return {
+      engine: 'sqlite',
+      version,
+      location: this.#path,
+      sizeBytes: memory ? 0 : sizeOf(this.#path) + sizeOf(`${this.#path}-wal`),
+      settings: readSettings(db, settings(this.#durability, memory)),
+    };
+  }
+
+  /** Online backup into a temporary name, checked, then renamed: a file under the final name is complete. */
+  async backup(file: string): Promise<void> {
+    this.#assertOpen();
+    const partial = `${file}.partial`;
+    await backup(this.#connection.db, partial);
+    const copy = new DatabaseSync(partial);
+    try {
+      copy.exec('PRAGMA journal_mode = DELETE');
+      const answer = Object.values(copy.prepare('PRAGMA integrity_check').get()!)[0];
+      if (answer !== 'ok') throw new RookeryError('STORAGE_FAILED', `the backup is damaged: ${String(answer)}`);
+    } finally {
+      copy.close();
+    }
+    await rename(partial, file);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopWatching();
+    this.#checkpoint();
+    this.#connection.close();
+  }
+
+  /** Raw access for the doors that promise plain SQL on the live file. */
+  get database(): DatabaseSync {
+    this.#assertOpen();
+    return this.#connection.db;
+  }
+
+  #prepare(): void {
+    const { db } = this.#connection;
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#beginRead = db.prepare('BEGIN');
+    this.#commit = db.prepare('COMMIT');
+    this.#rollback = db.prepare('ROLLBACK');
+    this.#dataVersion = db.prepare('PRAGMA data_version');
+    // Waiting for the write lock is done above SQLite, without blocking the event loop.
+    db.exec('PRAGMA busy_timeout = 0');
+    this.#lastForeign = this.#foreignCommits();
+  }
+
+  #tryBegin(): boolean {
+    try {
+      this.#begin.run();
+      return true;
+    } catch (error) {
+      if (isBusy(error)) return false;
+      throw translate(error);
+    }
+  }
+
+  #finish<T>(work: () => Work<T>): T {
+    let value: T;
+    try {
+      value = driveSync(work(), this.#connection.execute);
+    } catch (error) {
+      this.#abandon();
+      throw translate(error);
+    }
+    try {
+      this.#commit.run();
+    } catch (error) {
+      this.#abandon();
+      if (!isUnknownOutcome(error)) throw translate(error);
+      // After a failed fsync the cached pages may claim to be clean: only a fresh connection can be believed.
+      this.#reopen();
+      throw new RookeryError('OUTCOME_UNKNOWN', 'the commit failed on its way to disk', {}, { cause: error });
+    }
+    return value;
+  }
+
+  /** Some errors (disk full, I/O) end the transaction by themselves. */
+  #abandon(): void {
+    if (this.#connection.db.isTransaction) this.#rollback.run();
+  }
+
+  #reopen(): void {
+    this.#connection.close();
+    this.#connection = new Connection(this.#path, this.#durability);
+    this.#prepare();
+  }
+
+  /**
+   * SQLite's write lock has no queue: a process that commits back to back would starve the others. Whoever sees that
+   * others write too steps aside for a moment between its batches.
+   */
+  async #makeRoom(): Promise<void> {
+    if (this.capabilities.shared && this.#look()) await delay(1);
+  }
+
+  /** Changes exactly when another connection has committed. */
+  #foreignCommits(): number {
+    return this.#dataVersion.get()!['data_version'] as number;
+  }
+
+  /** Whether somebody else has committed since the last look; if so, the watchers hear of it. */
+  #look(): boolean {
+    const seen = this.#foreignCommits();
+    if (seen === this.#lastForeign) return false;
+    this.#lastForeign = seen;
+    for (const watcher of this.#watchers) watcher();
+    return true;
+  }
+
+  #stopWatching(): void {
+    clearInterval(this.#watchTimer);
+    this.#watchTimer = undefined;
+  }
+
+  readonly #readOnly = (request: Request): unknown => {
+    if (request.rows === 'count') throw new Error('a read tried to change something');
+    return this.#connection.execute(request);
+  };
+
+  #checkpoint(): void {
+    try {
+      this.#connection.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (!isBusy(error)) throw translate(error); // another process still reads: it will fold the log back
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new RookeryError('CLOSED', 'the store is closed');
+  }
+}
+
+function busyError(): RookeryError {
+  return new RookeryError('BUSY', `the store stayed locked by another process for ${busyDeadlineMs} ms`);
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,100 @@
+import { change, one, statement, type Work } from '../work.ts';
+import { Frontier } from './tree.ts';
+
+/**
+ * The one row per project that every commit reads first and writes last: size and frontier of the ledger, the store
+ * clock, the fencing counter and the policy epoch. On Postgres its row lock makes the project single-file, which is
+ * what keeps sequence order equal to commit order; on SQLite the write lock already does.
+ */
+export interface Head {
+  readonly project: string;
+  readonly frontier: Frontier;
+  /** The store clock: the greatest time any commit has seen. It never goes back. */
+  clockMs: number;
+  /** Raised by a restore from backup; forms the high bits of fencing tokens. */
+  readonly epoch: number;
+  /** Last fencing counter handed out; never reset. */
+  fence: number;
+  /** Counts changes of memberships, grants and agent states: what identity caches are keyed by. */
+  policyEpoch: number;
+}
+
+interface HeadRow {
+  size: number;
+  frontier: Uint8Array;
+  clock_ms: number;
+  epoch: number;
+  fence: number;
+  policy_epoch: number;
+  mac: Uint8Array;
+}
+
+const columns = 'size, frontier, clock_ms, epoch, fence, policy_epoch, mac';
+
+const selectHead = statement(`SELECT ${columns} FROM ledger_heads WHERE project_id = $1`);
+
+const lockHead = statement(`SELECT ${columns} FROM ledger_heads WHERE project_id = $1`, {
+  when: 'postgres',
+  sql: `SELECT ${columns} FROM ledger_heads WHERE project_id = $1 FOR UPDATE`,
+  because: 'Postgres has many writers at once; the row lock, held to commit, puts those of a project in line',
+});
+
+const insertHead = statement(`
+  INSERT INTO ledger_heads (project_id, size, frontier, clock_ms, epoch, fence, policy_epoch, mac)
+  VALUES ($1, 0, $2, 0, (SELECT CAST(value AS BIGINT) FROM store WHERE name = 'epoch'), 0, 0, $2)
+  ON CONFLICT (project_id) DO NOTHING`);
+
+const updateHead = statement(`
+  UPDATE ledger_heads SET size = $2, frontier = $3, clock_ms = $4, fence = $5, policy_epoch = $6, mac = $7
+  WHERE project_id = $1`);
+
+const insertProject = statement(`
+  INSERT INTO projects (id, name, created_at) VALUES ($1, $1, $2) ON CONFLICT (id) DO NOTHING`);
+
+/** The head for writing; a project that is named for the first time comes into being here. */
+export function* loadHead(project: string, nowText: string): Work<Head> {
+  let row = yield* one<HeadRow>(lockHead, [project]);
+  if (!row) {
+    yield* change(insertProject, [project, nowText]);
+    yield* change(insertHead, [project, new Uint8Array(0)]);
+    row = yield* one<HeadRow>(lockHead, [project]);
+  }
+  return decodeHead(project, row!);
+}
+
+/** The head for reading, with the stored authentication code; undefined while the project has no commit. */
+export function* readHead(project: string): Work<{ head: Head; mac: Uint8Array } | undefined> {
+  const row = yield* one<HeadRow>(selectHead, [project]);
+  return row && { head: decodeHead(project, row), mac: row.mac };
+}
+
+function decodeHead(project: string, row: HeadRow): Head {
+  return {
+    project,
+    frontier: new Frontier(row.size, row.frontier),
+    clockMs: row.clock_ms,
+    epoch: row.epoch,
+    fence: row.fence,
+    policyEpoch: row.policy_epoch,
+  };
+}
+
+export function* storeHead(head: Head, authenticate: (bytes: Uint8Array) => Uint8Array): Work<void> {
+  const { project, frontier, clockMs, fence, policyEpoch } = head;
+  const mac = authenticate(headBytes(head));
+  yield* change(updateHead, [project, frontier.size, frontier.toBytes(), clockMs, fence, policyEpoch, mac]);
+}
+
+/** What the authentication code of a head covers: all of it. */
+export function headBytes({ project, frontier, clockMs, epoch, fence, policyEpoch }: Head): Uint8Array {
+  const numbers = [frontier.size, clockMs, epoch, fence, policyEpoch].join(' ');
+  return Buffer.concat([Buffer.from(`rookery/head/v1\n${project}\n${numbers}\n`), frontier.toBytes()]);
+}
+
+const counterBits = 40;
+
+/** The next fencing token: larger than every one before, and still an exact JavaScript integer. */
+export function takeToken(head: Head): number {
+  head.fence += 1;
+  return head.epoch * 2 ** counterBits + head.fence;
+}

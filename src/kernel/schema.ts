@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { levels } from './access/model.ts';
+import { limits } from './limits.ts';
+
+/** Field types that several domains share. Messages say what would be accepted. */
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+const printable = /^[^\u0000-\u001f\u007f]*$/;
+
+function text(length: number) {
+  return z
+    .string('text')
+    .min(1, 'must not be empty')
+    .max(length, `at most ${length} characters`)
+    .regex(printable, 'no control characters')
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
+}
+
+/** Ids of agents, teams, swarms and projects. `/`, `*` and `:` have meanings of their own in channels and scopes. */
+export const id = text(limits.idLength).regex(/^[^/*:\n]+$/, 'no "/", "*" or ":"');
+
+/** Keys, namespaces, streams and groups: any text that can be shown. */
+export const name = text(limits.nameLength);
+
+export const level = z.enum(levels, `one of ${levels.join(', ')}`);
+
+export const millisecondsUpTo = (most: number) =>
+  z.int('a whole number of milliseconds').min(0, 'at least 0').max(most, `at most ${most} ms`);
+
+export const waitMs = millisecondsUpTo(limits.waitMsMax).default(0).describe('How long to wait, in milliseconds');
+
+export const limit = z
+  .int('a whole number')
+  .min(1, 'at least 1')
+  .max(limits.pageSize, `at most ${limits.pageSize}`)
+  .default(100)
+  .describe('Most rows to answer');
+
+/** Where a page ended; empty for the beginning. */
+export const cursor = z.string('text').max(4096, 'at most 4096 characters').default('').describe('Page to start after');
+
+/** JSON as given; checked and bounded where it is encoded. Required: `undefined` is not JSON. */
+export const json = z.unknown().refine((value) => value !== undefined, 'required: any JSON value');
+
+export const metadata = z.record(z.string(), z.unknown(), 'a JSON object').default({});

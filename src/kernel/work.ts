@@ -1,0 +1,83 @@
+/**
+ * A domain function is a generator over statements, written once. The SQLite engine drives it synchronously, so nothing
+ * can interleave inside a transaction; the Postgres engine drives the same code asynchronously.
+ */
+export type Work<T> = Generator<Request, T, unknown>;
+
+/** What a statement may be given. JSON travels as text, times as integer milliseconds, flags as 0 and 1. */
+export type Parameter = string | number | null | Uint8Array;
+
+/**
+ * One portable SQL text with `$1` placeholders. Where an engine truly needs other SQL, a variant stands beside it with
+ * the reason, chosen by a capability and never by an engine's name.
+ */
+export interface Statement {
+  readonly sql: string;
+  readonly variant?: { readonly when: Dialect; readonly sql: string; readonly because: string };
+}
+
+/** The SQL dialects there are; an engine declares its own as a capability. */
+export type Dialect = 'sqlite' | 'postgres';
+
+/** What a work asks of the engine that drives it. `rows` says which answer is expected. */
+export interface Request {
+  readonly statement: Statement;
+  readonly parameters: readonly Parameter[];
+  readonly rows: 'one' | 'many' | 'count' | 'script';
+}
+
+export function statement(sql: string, variant?: Statement['variant']): Statement {
+  return variant ? { sql, variant } : { sql };
+}
+
+/** The first row, or undefined. */
+export function* one<Row>(stmt: Statement, parameters: readonly Parameter[] = []): Work<Row | undefined> {
+  return (yield { statement: stmt, parameters, rows: 'one' }) as Row | undefined;
+}
+
+/** All rows; the statement bounds their number itself. */
+export function* many<Row>(stmt: Statement, parameters: readonly Parameter[] = []): Work<Row[]> {
+  return (yield { statement: stmt, parameters, rows: 'many' }) as Row[];
+}
+
+/** How many rows were changed. A guarded transition checks it. */
+export function* change(stmt: Statement, parameters: readonly Parameter[] = []): Work<number> {
+  return (yield { statement: stmt, parameters, rows: 'count' }) as number;
+}
+
+/** Several statements in one text, without parameters: schema steps only. */
+export function* script(sql: string): Work<void> {
+  yield { statement: { sql }, parameters: [], rows: 'script' };
+}
+
+/** Drives a work to its end with a synchronous executor. An error of a statement is thrown inside the work. */
+export function driveSync<T>(work: Work<T>, execute: (request: Request) => unknown): T {
+  let step = work.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = execute(step.value);
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return step.value;
+}
+
+/** The same with an asynchronous executor, one statement after the other. */
+export async function driveAsync<T>(work: Work<T>, execute: (request: Request) => Promise<unknown>): Promise<T> {
+  let step = work.next();
+  while (!step.done) {
+    let answer: unknown;
+    try {
+      answer = await execute(step.value);
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return step.value;
+}

@@ -1,0 +1,16 @@
+import * as memory from './domains/memory/operations.ts';
+import type { Operation } from './kernel/operation.ts';
+
+const { remove: memoryDelete, ...memoryRest } = memory;
+
+/** Every operation there is, by noun and verb. Doors, docs and views are derived from this table. */
+export const operations = {
+  memory: { ...memoryRest, delete: memoryDelete },
+} as const;
+
+export type Operations = typeof operations;
+
+/** The table as a flat list, in order. */
+export const operationList: readonly Operation[] = Object.values(operations).flatMap((verbs) =>
+  Object.values(verbs as Record<string, Operation>),
+);

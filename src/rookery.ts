@@ -1,0 +1,118 @@
+import type { z } from 'zod';
+import { type Principal, type Right, rights } from './kernel/access/model.ts';
+import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
+import type { Engine } from './kernel/engine.ts';
+import type { Operation } from './kernel/operation.ts';
+import { type CallOptions, type Observation, Store } from './kernel/store.ts';
+import { dataFolderOf, memoryPath, openFolder } from './folder.ts';
+import { operations, type Operations } from './operations.ts';
+
+export interface RookeryOptions {
+  /** A database file, or a folder that holds one; `:memory:` for a store that ends with the process. */
+  readonly path?: string;
+  /** A Postgres URL, in place of a path. Needs the package `pg` and a root key. */
+  readonly url?: string;
+  /** 32 bytes, or their base64. Without it, the folder's own `root.key`, made at first use. */
+  readonly masterKey?: Uint8Array | string;
+  /** `full`: acknowledged means on disk. `relaxed`: a power cut may lose the last moments, a crash of the process not. */
+  readonly durability?: 'full' | 'relaxed';
+  /** The agent that the object itself acts as; `as()` gives views for others. Default `local`. */
+  readonly agent?: string;
+  readonly project?: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Hears of every operation that ended. */
+  readonly observe?: (observation: Observation) => void;
+}
+
+type Method<T> = T extends { input: infer I extends z.ZodType; output: infer O extends z.ZodType }
+  ? Record<never, never> extends z.input<I>
+    ? (input?: z.input<I>, options?: CallOptions) => Promise<z.output<O>>
+    : (input: z.input<I>, options?: CallOptions) => Promise<z.output<O>>
+  : never;
+
+/** The operations as methods: `view.memory.set({…})`. */
+export type Domains = { readonly [N in keyof Operations]: { readonly [V in keyof Operations[N]]: Method<Operations[N][V]> } };
+
+/** What an agent sees of the store: every domain, with the agent's identity and nobody else's. */
+export type View = Domains & { readonly principal: Principal };
+
+export interface ViewOptions {
+  readonly project?: string;
+  readonly swarm?: string;
+  /** Narrower rights than everything: what a token would carry. */
+  readonly rights?: readonly Right[];
+}
+
+export interface Rookery extends View, AsyncDisposable {
+  /** The view of one agent, which comes into being when it first does something. */
+  as(agent: string, options?: ViewOptions): View;
+  /** The open store beneath, for doors and tools. */
+  readonly store: Store;
+  /** Finishes what is queued and closes. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a store, making it where there is none.
+ *
+ * @example
+ * await using rookery = await openRookery({ path: './fleet' });
+ * const coder = rookery.as('coder-1');
+ * await coder.memory.set({ key: 'plan', value: { step: 1 }, level: 'team' });
+ */
+export async function openRookery(options: RookeryOptions = {}): Promise<Rookery> {
+  const { engine, rootKey } = await openEngine(options);
+  const store = await Store.open({
+    engine,
+    rootKey,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? new PooledRandom(),
+    observe: options.observe,
+  }).catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
+  return rookeryOver(store, options);
+}
+
+/** The object users hold, over a store that is already open. */
+export function rookeryOver(store: Store, options: Pick<RookeryOptions, 'agent' | 'project'> = {}): Rookery {
+  const { agent = 'local', project = 'default' } = options;
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= store.close();
+    return closing;
+  };
+  const own = viewOf(store, { project, agent, rights: new Set(rights) });
+  return {
+    ...own,
+    store,
+    as: (other, { project: otherProject = project, swarm, rights: narrower = rights.filter((right) => right !== 'admin') } = {}) =>
+      viewOf(store, { project: otherProject, agent: other, swarm, rights: new Set(narrower) }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Binds the table of operations to one identity. */
+export function viewOf(store: Store, principal: Principal): View {
+  const bind = (operation: Operation) => async (input: unknown, options?: CallOptions) =>
+    (await store.invoke(operation, principal, input, options)).output;
+  const domains = Object.entries(operations).map(([noun, verbs]) => [
+    noun,
+    Object.fromEntries(Object.entries(verbs as Record<string, Operation>).map(([verb, operation]) => [verb, bind(operation)])),
+  ]);
+  return { ...(Object.fromEntries(domains) as Domains), principal };
+}
+
+async function openEngine(options: RookeryOptions): Promise<{ engine: Engine; rootKey: Uint8Array }> {
+  const durability = options.durability ?? 'full';
+  if (options.url !== undefined) {
+    throw new Error('postgres: to come');
+  }
+  const { SqliteEngine } = await import('./kernel/engines/sqlite/engine.ts');
+  const place = options.path === undefined ? dataFolderOf(process.env) : options.path;
+  const { file, rootKey } = place === memoryPath ? openFolder(memoryPath, options) : openFolder(place, options);
+  return { engine: new SqliteEngine(file, durability), rootKey };
+}
