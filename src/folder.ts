@@ -33,7 +33,8 @@ export function openFolder(
   options: { readonly masterKey?: Uint8Array | string },
 ): { file: string; rootKey: Uint8Array } {
   const given = options.masterKey ?? process.env['ROOKERY_MASTER_KEY'];
-  if (path === memoryPath) return { file: path, rootKey: given === undefined ? randomBytes(keyLength) : decodeKey(given) };
+  if (path === memoryPath)
+    return { file: path, rootKey: given === undefined ? randomBytes(keyLength) : decodeKey(given) };
   const absolute = resolve(path);
   const isFolder = existsSync(absolute) ? statSync(absolute).isDirectory() : extname(absolute) === '';
   const file = isFolder ? join(absolute, databaseName) : absolute;
@@ -46,7 +47,11 @@ export function openFolder(
 function loadRootKey(keyFile: string, databaseFile: string): Uint8Array {
   if (!existsSync(keyFile)) {
     if (existsSync(databaseFile) && statSync(databaseFile).size > 0 && !existsSync(keyFile)) {
-      throw new RookeryError('WRONG_KEY', `${keyFile} is missing: without it ${databaseFile} cannot be opened`, { keyFile });
+      throw new RookeryError(
+        'WRONG_KEY',
+        `${keyFile} is missing: without it ${databaseFile} cannot be opened`,
+        { keyFile },
+      );
     }
     createSecretFile(keyFile, `${randomBytes(keyLength).toString('base64')}\n`);
   }

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
+import { dataFolderOf, memoryPath, openFolder } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
 import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
 import type { Engine } from './kernel/engine.ts';
 import type { Operation } from './kernel/operation.ts';
 import { type CallOptions, type Observation, Store } from './kernel/store.ts';
-import { dataFolderOf, memoryPath, openFolder } from './folder.ts';
-import { operations, type Operations } from './operations.ts';
+import { type Operations, operations } from './operations.ts';
 
 export interface RookeryOptions {
   /** A database file, or a folder that holds one; `:memory:` for a store that ends with the process. */
@@ -32,7 +32,9 @@ type Method<T> = T extends { input: infer I extends z.ZodType; output: infer O e
   : never;
 
 /** The operations as methods: `view.memory.set({…})`. */
-export type Domains = { readonly [N in keyof Operations]: { readonly [V in keyof Operations[N]]: Method<Operations[N][V]> } };
+export type Domains = {
+  readonly [N in keyof Operations]: { readonly [V in keyof Operations[N]]: Method<Operations[N][V]> };
+};
 
 /** What an agent sees of the store: every domain, with the agent's identity and nobody else's. */
 export type View = Domains & { readonly principal: Principal };
@@ -88,8 +90,14 @@ export function rookeryOver(store: Store, options: Pick<RookeryOptions, 'agent' 
   return {
     ...own,
     store,
-    as: (other, { project: otherProject = project, swarm, rights: narrower = rights.filter((right) => right !== 'admin') } = {}) =>
-      viewOf(store, { project: otherProject, agent: other, swarm, rights: new Set(narrower) }),
+    as: (
+      other,
+      {
+        project: otherProject = project,
+        swarm,
+        rights: narrower = rights.filter((right) => right !== 'admin'),
+      } = {},
+    ) => viewOf(store, { project: otherProject, agent: other, swarm, rights: new Set(narrower) }),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -101,7 +109,9 @@ export function viewOf(store: Store, principal: Principal): View {
     (await store.invoke(operation, principal, input, options)).output;
   const domains = Object.entries(operations).map(([noun, verbs]) => [
     noun,
-    Object.fromEntries(Object.entries(verbs as Record<string, Operation>).map(([verb, operation]) => [verb, bind(operation)])),
+    Object.fromEntries(
+      Object.entries(verbs as Record<string, Operation>).map(([verb, operation]) => [verb, bind(operation)]),
+    ),
   ]);
   return { ...(Object.fromEntries(domains) as Domains), principal };
 }
@@ -113,6 +123,7 @@ async function openEngine(options: RookeryOptions): Promise<{ engine: Engine; ro
   }
   const { SqliteEngine } = await import('./kernel/engines/sqlite/engine.ts');
   const place = options.path === undefined ? dataFolderOf(process.env) : options.path;
-  const { file, rootKey } = place === memoryPath ? openFolder(memoryPath, options) : openFolder(place, options);
+  const { file, rootKey } =
+    place === memoryPath ? openFolder(memoryPath, options) : openFolder(place, options);
   return { engine: new SqliteEngine(file, durability), rootKey };
 }

@@ -96,7 +96,8 @@ export class GroupCommit {
   submitSync<T>(job: Job<T>): T {
     const { engine } = this.#options;
     if (this.#closed) throw new RookeryError('CLOSED', 'the store is closed');
-    if (!engine.transactSync) throw new RookeryError('UNAVAILABLE', 'this engine has no synchronous interface');
+    if (!engine.transactSync)
+      throw new RookeryError('UNAVAILABLE', 'this engine has no synchronous interface');
     const batch = new Batch([job], this.#options);
     engine.transactSync(() => batch.run());
     this.#options.onCommitted(batch.committed());
@@ -196,7 +197,11 @@ class Batch {
 
   committed(): Committed[] {
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
-    return [...this.#projects.values()].map(({ project, topics, now }) => ({ project, topics: new Set(topics), now }));
+    return [...this.#projects.values()].map(({ project, topics, now }) => ({
+      project,
+      topics: new Set(topics),
+      now,
+    }));
   }
 
   *#runJob(job: Job<unknown>): Work<Outcome> {

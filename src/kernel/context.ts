@@ -1,5 +1,5 @@
-import { allows, type Act, type Guarded, type Identity, levelOf, type Principal } from './access/model.ts';
-import { identityForRead, type Identities } from './access/identity.ts';
+import { type Identities, identityForRead } from './access/identity.ts';
+import { type Act, allows, type Guarded, type Identity, levelOf, type Principal } from './access/model.ts';
 import { grantsFor } from './access/statements.ts';
 import type { Random } from './clock.ts';
 import type { Transaction } from './commit.ts';
@@ -153,7 +153,12 @@ export class WriteContext extends ReadContext {
    */
   *record(
     subject: Subject,
-    more: { revision?: readonly [number, number]; content?: string; facts?: Change['facts']; operation?: string } = {},
+    more: {
+      revision?: readonly [number, number];
+      content?: string;
+      facts?: Change['facts'];
+      operation?: string;
+    } = {},
   ): Work<number> {
     const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
     let promise: string | undefined;

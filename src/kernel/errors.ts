@@ -3,31 +3,61 @@
  * one table typed by `ErrorCode`, so a new code does not compile until every door answers it.
  */
 export const errorCatalogue = {
-  INVALID_INPUT: { retryable: false, meaning: 'A field is missing, malformed or over its limit; the message names it.' },
+  INVALID_INPUT: {
+    retryable: false,
+    meaning: 'A field is missing, malformed or over its limit; the message names it.',
+  },
   TOO_LARGE: { retryable: false, meaning: 'A value or request is over its size limit.' },
-  PATTERN_TOO_COMPLEX: { retryable: false, meaning: 'A glob pattern is over the limits of the overlap search.' },
+  PATTERN_TOO_COMPLEX: {
+    retryable: false,
+    meaning: 'A glob pattern is over the limits of the overlap search.',
+  },
   UNAUTHENTICATED: { retryable: false, meaning: 'No token, or one that is unknown, expired or revoked.' },
-  FORBIDDEN: { retryable: false, meaning: 'The identity is known and lacks the right; the denial is in the ledger.' },
+  FORBIDDEN: {
+    retryable: false,
+    meaning: 'The identity is known and lacks the right; the denial is in the ledger.',
+  },
   FOREIGN_HOST: { retryable: false, meaning: 'The Host header names a server this is not (DNS rebinding).' },
-  FOREIGN_ORIGIN: { retryable: false, meaning: 'The request comes from a web page that is not allowed to call.' },
+  FOREIGN_ORIGIN: {
+    retryable: false,
+    meaning: 'The request comes from a web page that is not allowed to call.',
+  },
   NOT_FOUND: { retryable: false, meaning: 'It does not exist, or the caller may not know that it does.' },
   METHOD_NOT_ALLOWED: { retryable: false, meaning: 'The path exists, the HTTP method does not.' },
   UNSUPPORTED_MEDIA_TYPE: { retryable: false, meaning: 'The request body is not application/json.' },
-  REVISION_CONFLICT: { retryable: false, meaning: 'The expected revision or position is not the current one.' },
+  REVISION_CONFLICT: {
+    retryable: false,
+    meaning: 'The expected revision or position is not the current one.',
+  },
   IDEMPOTENCY_CONFLICT: { retryable: false, meaning: 'The idempotency key was used for another request.' },
   NOT_A_NUMBER: { retryable: false, meaning: 'The stored value is not of the kind the operation needs.' },
-  LOCK_HELD: { retryable: true, meaning: 'Somebody else holds a conflicting lease; the details say who and until when.' },
-  LEASE_LOST: { retryable: false, meaning: 'The lease ran out or was taken away; acquire again for a new token.' },
+  LOCK_HELD: {
+    retryable: true,
+    meaning: 'Somebody else holds a conflicting lease; the details say who and until when.',
+  },
+  LEASE_LOST: {
+    retryable: false,
+    meaning: 'The lease ran out or was taken away; acquire again for a new token.',
+  },
   FENCED: { retryable: false, meaning: 'The fencing token or delivery is no longer the current one.' },
   DEADLOCK: { retryable: true, meaning: 'The wait would close a cycle; the details name its members.' },
   CURSOR_AHEAD: { retryable: false, meaning: 'The position lies beyond the head of the stream.' },
   LIMIT_REACHED: { retryable: true, meaning: 'A bounded queue or set is full.' },
   TIMEOUT: { retryable: true, meaning: 'The time allowed for waiting is over; nothing was changed.' },
-  BUSY: { retryable: true, meaning: 'The store was locked by another process past the deadline; nothing was written.' },
+  BUSY: {
+    retryable: true,
+    meaning: 'The store was locked by another process past the deadline; nothing was written.',
+  },
   STORAGE_FULL: { retryable: true, meaning: 'The disk is full; nothing was written.' },
   STORAGE_FAILED: { retryable: false, meaning: 'The store answered with an error; nothing was written.' },
-  OUTCOME_UNKNOWN: { retryable: false, meaning: 'The commit failed on its way to disk: it may or may not reappear.' },
-  STORAGE_MISCONFIGURED: { retryable: false, meaning: 'A storage setting that durability depends on does not hold.' },
+  OUTCOME_UNKNOWN: {
+    retryable: false,
+    meaning: 'The commit failed on its way to disk: it may or may not reappear.',
+  },
+  STORAGE_MISCONFIGURED: {
+    retryable: false,
+    meaning: 'A storage setting that durability depends on does not hold.',
+  },
   STORE_INCOMPATIBLE: { retryable: false, meaning: 'The file is not a store this program can work on.' },
   WRONG_KEY: { retryable: false, meaning: 'The root key does not belong to this store.' },
   TAMPERED: { retryable: false, meaning: 'Stored data failed authentication.' },

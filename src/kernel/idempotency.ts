@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
+import { scopes } from './access/model.ts';
 import type { WriteContext } from './context.ts';
 import { invalid, RookeryError } from './errors.ts';
 import { canonicalJson } from './json.ts';
 import { limits } from './limits.ts';
-import { scopes } from './access/model.ts';
 import { change, one, statement, type Work } from './work.ts';
 
 /** How long an answer can be replayed. */
@@ -37,7 +37,12 @@ export function* once<T>(
   }
   const { project, agent, operation, now } = context;
   const requestHash = hash('sha256', canonicalJson(input ?? null), 'base64url');
-  const binding = { table: 'idempotency', record: `${operation}\n${key}`, scope: scopes.private(agent), revision: 0 };
+  const binding = {
+    table: 'idempotency',
+    record: `${operation}\n${key}`,
+    scope: scopes.private(agent),
+    revision: 0,
+  };
   const known = yield* one<{ request_hash: string; answer: Uint8Array }>(selectAnswer, [
     project,
     agent,
@@ -47,7 +52,9 @@ export function* once<T>(
   ]);
   if (known) {
     if (known.request_hash !== requestHash) {
-      throw new RookeryError('IDEMPOTENCY_CONFLICT', 'this idempotency key was used for another request', { operation });
+      throw new RookeryError('IDEMPOTENCY_CONFLICT', 'this idempotency key was used for another request', {
+        operation,
+      });
     }
     const text = yield* context.open({ value: null, sealed: known.answer }, binding);
     return { value: JSON.parse(text) as T, replayed: true };
@@ -55,7 +62,10 @@ export function* once<T>(
   const value = yield* run();
   const text = JSON.stringify(value ?? null);
   if (text.length > limits.recordedAnswerBytes) {
-    throw new RookeryError('TOO_LARGE', 'the answer is too large to be recorded for replay: split the request');
+    throw new RookeryError(
+      'TOO_LARGE',
+      'the answer is too large to be recorded for replay: split the request',
+    );
   }
   const { sealed } = yield* context.seal(text, true, binding);
   yield* change(insertAnswer, [project, agent, operation, key, requestHash, sealed, now + retentionMs]);

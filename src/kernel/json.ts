@@ -41,7 +41,8 @@ function checkJson(field: string, value: unknown, depth: number): void {
       return;
     case 'object':
       if (value === null) return;
-      if (depth >= limits.jsonDepth) throw invalid(field, `JSON nested at most ${limits.jsonDepth} levels deep`);
+      if (depth >= limits.jsonDepth)
+        throw invalid(field, `JSON nested at most ${limits.jsonDepth} levels deep`);
       return checkContainer(field, value, depth + 1);
     default:
       throw invalid(field, `a JSON value, not ${typeof value}`);

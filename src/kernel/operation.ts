@@ -55,11 +55,15 @@ export interface Wait<Context, Input, Output> {
 export type Operation = Query | Mutation;
 
 /** An operation that only reads. */
-export function query<I extends z.ZodType, O extends z.ZodType>(spec: Omit<Query<I, O>, 'kind'>): Query<I, O> {
+export function query<I extends z.ZodType, O extends z.ZodType>(
+  spec: Omit<Query<I, O>, 'kind'>,
+): Query<I, O> {
   return { ...spec, kind: 'query' };
 }
 
 /** An operation that changes state, in one transaction with its ledger entries. */
-export function mutation<I extends z.ZodType, O extends z.ZodType>(spec: Omit<Mutation<I, O>, 'kind'>): Mutation<I, O> {
+export function mutation<I extends z.ZodType, O extends z.ZodType>(
+  spec: Omit<Mutation<I, O>, 'kind'>,
+): Mutation<I, O> {
   return { ...spec, kind: 'mutation' };
 }

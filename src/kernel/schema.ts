@@ -27,7 +27,9 @@ export const level = z.enum(levels, `one of ${levels.join(', ')}`);
 export const millisecondsUpTo = (most: number) =>
   z.int('a whole number of milliseconds').min(0, 'at least 0').max(most, `at most ${most} ms`);
 
-export const waitMs = millisecondsUpTo(limits.waitMsMax).default(0).describe('How long to wait, in milliseconds');
+export const waitMs = millisecondsUpTo(limits.waitMsMax)
+  .default(0)
+  .describe('How long to wait, in milliseconds');
 
 export const limit = z
   .int('a whole number')
@@ -37,7 +39,11 @@ export const limit = z
   .describe('Most rows to answer');
 
 /** Where a page ended; empty for the beginning. */
-export const cursor = z.string('text').max(4096, 'at most 4096 characters').default('').describe('Page to start after');
+export const cursor = z
+  .string('text')
+  .max(4096, 'at most 4096 characters')
+  .default('')
+  .describe('Page to start after');
 
 /** JSON as given; checked and bounded where it is encoded. Required: `undefined` is not JSON. */
 export const json = z.unknown().refine((value) => value !== undefined, 'required: any JSON value');

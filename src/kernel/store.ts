@@ -137,7 +137,9 @@ export class Store {
       const context = this.#readContext(operation, principal, {});
       return this.engine.readSync!(() => operation.run(context, input));
     }
-    return this.commits.submitSync(this.#job(operation, principal, {}, (context) => operation.run(context, input)));
+    return this.commits.submitSync(
+      this.#job(operation, principal, {}, (context) => operation.run(context, input)),
+    );
   }
 
   /** The store clock as far as this process knows it. */
@@ -192,7 +194,10 @@ export class Store {
     options: CallOptions,
   ): Promise<Answer<z.output<O>> | undefined> {
     if (!step) return undefined;
-    const asked = { ...operation, run: (context: never) => step(context, input, answer.output) } as typeof operation;
+    const asked = {
+      ...operation,
+      run: (context: never) => step(context, input, answer.output),
+    } as typeof operation;
     const stepped = await this.#once(asked, principal, input, { ...options, idempotencyKey: undefined });
     return { ...stepped, replayed: answer.replayed };
   }
@@ -257,7 +262,8 @@ export class Store {
     options: CallOptions,
     run: (context: WriteContext) => Work<T>,
   ) {
-    const context = (tx: Transaction) => new WriteContext(callOf(operation, principal, options), tx, this.#services);
+    const context = (tx: Transaction) =>
+      new WriteContext(callOf(operation, principal, options), tx, this.#services);
     return {
       project: principal.project,
       *run(tx: Transaction): Work<T> {
@@ -273,16 +279,25 @@ export class Store {
   }
 
   #readContext(operation: Operation, principal: Principal, options: CallOptions): ReadContext {
-    return new ReadContext(callOf(operation, principal, options), this.now(principal.project), this.#services);
+    return new ReadContext(
+      callOf(operation, principal, options),
+      this.now(principal.project),
+      this.#services,
+    );
   }
 
   async #checkRight(operation: Operation, principal: Principal, options: CallOptions): Promise<void> {
     if (principal.rights.has(operation.access)) return;
     const subject = { kind: 'operation', name: operation.name, scope: scopes.project };
-    const denial = new Denial('FORBIDDEN', `${operation.name} needs the right "${operation.access}"`, subject, {
-      operation: operation.name,
-      needs: operation.access,
-    });
+    const denial = new Denial(
+      'FORBIDDEN',
+      `${operation.name} needs the right "${operation.access}"`,
+      subject,
+      {
+        operation: operation.name,
+        needs: operation.access,
+      },
+    );
     await this.#noteDenial(operation, principal, options, subject);
     throw denial;
   }
@@ -296,14 +311,23 @@ export class Store {
     );
   }
 
-  async #noteDenial(operation: Operation, principal: Principal, options: CallOptions, subject: Subject): Promise<void> {
+  async #noteDenial(
+    operation: Operation,
+    principal: Principal,
+    options: CallOptions,
+    subject: Subject,
+  ): Promise<void> {
     if (!this.#reads.opens(principal, `${operation.name}!`, subject, this.clock.monotonic())) return;
-    await this.commits.submit(this.#job(operation, principal, options, (context) => context.recordDenial(subject)));
+    await this.commits.submit(
+      this.#job(operation, principal, options, (context) => context.recordDenial(subject)),
+    );
   }
 
   async #noteReads(context: ReadContext, operation: Operation, principal: Principal, options: CallOptions) {
     const now = this.clock.monotonic();
-    const opening = context.reads.filter((subject) => this.#reads.opens(principal, operation.name, subject, now));
+    const opening = context.reads.filter((subject) =>
+      this.#reads.opens(principal, operation.name, subject, now),
+    );
     if (opening.length === 0) return;
     await this.commits.submit(
       this.#job(operation, principal, options, function* (write): Work<void> {

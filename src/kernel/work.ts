@@ -67,7 +67,10 @@ export function driveSync<T>(work: Work<T>, execute: (request: Request) => unkno
 }
 
 /** The same with an asynchronous executor, one statement after the other. */
-export async function driveAsync<T>(work: Work<T>, execute: (request: Request) => Promise<unknown>): Promise<T> {
+export async function driveAsync<T>(
+  work: Work<T>,
+  execute: (request: Request) => Promise<unknown>,
+): Promise<T> {
   let step = work.next();
   while (!step.done) {
     let answer: unknown;

@@ -1,4 +1,4 @@
-import { type Identity, levelOf, scopeFor, sealedByDefault, type Level } from '../../kernel/access/model.ts';
+import { type Identity, type Level, levelOf, scopeFor, sealedByDefault } from '../../kernel/access/model.ts';
 import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { limits } from '../../kernel/limits.ts';
@@ -98,9 +98,14 @@ export function* assertMay(
   if (identity.scopes.includes(scope)) return;
   if (yield* context.may(identity, act, 'memory', { scope, owner: '', path: `${namespace}/${key}` })) return;
   const level = levelOf(scope);
-  throw new Denial('FORBIDDEN', `${context.agent} may not ${act} at this ${level} audience`, subjectOf(namespace, key, scope), {
-    level,
-  });
+  throw new Denial(
+    'FORBIDDEN',
+    `${context.agent} may not ${act} at this ${level} audience`,
+    subjectOf(namespace, key, scope),
+    {
+      level,
+    },
+  );
 }
 
 export interface Writing {
@@ -113,7 +118,11 @@ export interface Writing {
 }
 
 /** Writes one item over what is there: revision, history, ledger entry, wake-up. The caller has checked the right. */
-export function* write(context: WriteContext, current: ItemRow | undefined, writing: Writing): Work<ItemHead> {
+export function* write(
+  context: WriteContext,
+  current: ItemRow | undefined,
+  writing: Writing,
+): Work<ItemHead> {
   const { namespace, key, scope, content, expiresAt } = writing;
   const { project, agent: author, now } = context;
   const level = levelOf(scope);
@@ -124,7 +133,10 @@ export function* write(context: WriteContext, current: ItemRow | undefined, writ
   }
   const encrypt = writing.encrypt ?? sealedByDefault(level);
   const stored = yield* context.seal(content, encrypt, bindingOf(namespace, key, scope, revision));
-  const seq = yield* context.record(subjectOf(namespace, key, scope), { revision: [before, revision], content });
+  const seq = yield* context.record(subjectOf(namespace, key, scope), {
+    revision: [before, revision],
+    content,
+  });
   const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, ...stored };
   let owner = author;
   let createdAt = now;
@@ -150,8 +162,24 @@ export function* remove(context: WriteContext, row: ItemRow, operation?: string)
   });
   yield* supersede(context, row);
   yield* replaceGuarded(context.project, {
-    ...{ namespace, key, scope, level: levelOf(scope), author: context.agent, revision, seq, now: context.now },
-    ...{ expiresAt: null, value: null, sealed: null, owner: row.owner, deleted: 1, createdAt: row.created_at },
+    ...{
+      namespace,
+      key,
+      scope,
+      level: levelOf(scope),
+      author: context.agent,
+      revision,
+      seq,
+      now: context.now,
+    },
+    ...{
+      expiresAt: null,
+      value: null,
+      sealed: null,
+      owner: row.owner,
+      deleted: 1,
+      createdAt: row.created_at,
+    },
   });
   context.tx.touch(`memory/${namespace}/${key}`);
   return revision;
@@ -159,7 +187,8 @@ export function* remove(context: WriteContext, row: ItemRow, operation?: string)
 
 function* replaceGuarded(project: string, item: Parameters<typeof replaceItem>[1]): Work<void> {
   const changed = yield* replaceItem(project, item);
-  if (changed !== 1) throw new RookeryError('REVISION_CONFLICT', `${item.key} changed meanwhile`, { key: item.key });
+  if (changed !== 1)
+    throw new RookeryError('REVISION_CONFLICT', `${item.key} changed meanwhile`, { key: item.key });
 }
 
 function* supersede(context: WriteContext, row: ItemRow): Work<void> {
@@ -182,7 +211,11 @@ export function* forWriting(
 }
 
 /** Compare-and-set: the revision the caller expects, 0 for "must not exist". */
-export function assertRevision(expected: number | undefined, current: ItemRow | undefined, now: number): void {
+export function assertRevision(
+  expected: number | undefined,
+  current: ItemRow | undefined,
+  now: number,
+): void {
   if (expected === undefined) return;
   const actual = current && isLive(current, now) ? current.revision : 0;
   if (actual === expected) return;

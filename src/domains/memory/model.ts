@@ -71,7 +71,10 @@ export function expiryOf(ttlSeconds: number | undefined, now: number): number | 
 export function keyPattern(glob: string): { prefix: string; matches: (key: string) => boolean } {
   const special = glob.search(/[*?]/);
   if (special < 0) return { prefix: glob, matches: (key) => key === glob };
-  const source = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   const expression = new RegExp(`^${source}$`, 'su');
   return { prefix: glob.slice(0, special), matches: (key) => expression.test(key) };
 }

@@ -8,12 +8,20 @@ import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
 import * as items from './items.ts';
 import * as model from './model.ts';
-import { expiredItems, type ItemRow, itemIn, itemsBetween, liveItemsIn, revisionsBelow } from './statements.ts';
+import {
+  expiredItems,
+  type ItemRow,
+  itemIn,
+  itemsBetween,
+  liveItemsIn,
+  revisionsBelow,
+} from './statements.ts';
 
 export const get = query({
   name: 'memory.get',
   summary: 'Read the value of a key, from the nearest audience that holds it',
-  description: 'Looks in private, team, swarm, project and system, in that order. Answers null for what is absent or forbidden.',
+  description:
+    'Looks in private, team, swarm, project and system, in that order. Answers null for what is absent or forbidden.',
   input: z.strictObject({
     ...model.address,
     asOf: z.int().min(0).optional().describe('The state after this ledger sequence number'),
@@ -23,7 +31,10 @@ export const get = query({
   route: 'GET /api/v1/memory/{namespace}/{key}',
   positional: ['key'],
   *run(context, input) {
-    const row = input.asOf === undefined ? yield* items.find(context, input) : yield* findAsOf(context, input, input.asOf);
+    const row =
+      input.asOf === undefined
+        ? yield* items.find(context, input)
+        : yield* findAsOf(context, input, input.asOf);
     return row ? yield* items.read(context, row) : null;
   },
 });
@@ -41,9 +52,18 @@ function* findAsOf(
     const { namespace, key } = address;
     const row = yield* itemIn(context.project, namespace, key, scope);
     if (!row) continue;
-    if (!(yield* context.may(identity, 'read', 'memory', { scope, owner: row.owner, path: `${namespace}/${key}` }))) continue;
+    if (
+      !(yield* context.may(identity, 'read', 'memory', {
+        scope,
+        owner: row.owner,
+        path: `${namespace}/${key}`,
+      }))
+    )
+      continue;
     const [then] =
-      row.seq <= asOf ? [row] : yield* revisionsBelow(context.project, namespace, key, scope, row.revision, asOf, 1);
+      row.seq <= asOf
+        ? [row]
+        : yield* revisionsBelow(context.project, namespace, key, scope, row.revision, asOf, 1);
     if (then && then.deleted === 0) return then;
   }
   return undefined;
@@ -82,7 +102,13 @@ export const set = mutation({
     const { scope, current } = yield* items.forWriting(context, input);
     items.assertRevision(input.expectedRevision, current, context.now);
     const expiresAt = model.expiryOf(input.ttl, context.now);
-    return yield* items.write(context, current, { ...input, scope, content, encrypt: input.encrypt, expiresAt });
+    return yield* items.write(context, current, {
+      ...input,
+      scope,
+      content,
+      encrypt: input.encrypt,
+      expiresAt,
+    });
   },
 });
 
@@ -128,7 +154,8 @@ export const keys = query({
   positional: ['pattern'],
   *run(context, input) {
     const identity = yield* context.identity();
-    if (input.audience !== undefined && input.level === undefined) throw invalid('level', 'required with an audience');
+    if (input.audience !== undefined && input.level === undefined)
+      throw invalid('level', 'required with an audience');
     const scope = input.level === undefined ? '' : scopeFor(identity, input.level, input.audience);
     const { prefix, matches } = model.keyPattern(input.pattern);
     const found = new Map<string, Omit<ItemRow, 'value' | 'sealed'>>();
@@ -196,7 +223,9 @@ export const mset = mutation({
   input: z.strictObject({
     namespace: model.namespace,
     entries: z
-      .array(z.strictObject({ key: schema.name, value: schema.json, expectedRevision: model.expectedRevision }))
+      .array(
+        z.strictObject({ key: schema.name, value: schema.json, expectedRevision: model.expectedRevision }),
+      )
       .min(1)
       .max(limits.batchItems, `at most ${limits.batchItems} entries`),
     ...model.writing,
@@ -212,7 +241,9 @@ export const mset = mutation({
       const { scope, current } = yield* items.forWriting(context, { ...shared, key });
       items.assertRevision(expectedRevision, current, context.now);
       const { namespace, encrypt } = shared;
-      written.push(yield* items.write(context, current, { namespace, key, scope, content, encrypt, expiresAt }));
+      written.push(
+        yield* items.write(context, current, { namespace, key, scope, content, encrypt, expiresAt }),
+      );
     }
     return { items: written };
   },
@@ -231,7 +262,13 @@ export const expire = mutation({
     if (!current || !items.isLive(current, context.now)) return null;
     const content = yield* items.contentOf(context, current);
     const expiresAt = model.expiryOf(input.ttl, context.now);
-    return yield* items.write(context, current, { ...input, scope, content, encrypt: keepsSeal(current), expiresAt });
+    return yield* items.write(context, current, {
+      ...input,
+      scope,
+      content,
+      encrypt: keepsSeal(current),
+      expiresAt,
+    });
   },
 });
 
@@ -255,11 +292,19 @@ function* add(
   const { scope, current } = yield* items.forWriting(context, input);
   const alive = current && items.isLive(current, context.now) ? current : undefined;
   const old: unknown = alive ? JSON.parse(yield* items.contentOf(context, alive)) : 0;
-  if (typeof old !== 'number') throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a number`, { key: input.key });
+  if (typeof old !== 'number')
+    throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a number`, { key: input.key });
   const value = old + by;
-  const expiresAt = input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
+  const expiresAt =
+    input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
   const content = encodeValue('value', value);
-  const head = yield* items.write(context, current, { ...input, scope, content, encrypt: input.encrypt, expiresAt });
+  const head = yield* items.write(context, current, {
+    ...input,
+    scope,
+    content,
+    encrypt: input.encrypt,
+    expiresAt,
+  });
   return { value, revision: head.revision };
 }
 
@@ -297,11 +342,19 @@ export const append = mutation({
     const { scope, current } = yield* items.forWriting(context, input);
     const alive = current && items.isLive(current, context.now) ? current : undefined;
     const old: unknown = alive ? JSON.parse(yield* items.contentOf(context, alive)) : '';
-    if (typeof old !== 'string') throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a text`, { key: input.key });
+    if (typeof old !== 'string')
+      throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a text`, { key: input.key });
     const value = old + input.text;
-    const expiresAt = input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
+    const expiresAt =
+      input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
     const content = encodeValue('text', value);
-    const head = yield* items.write(context, current, { ...input, scope, content, encrypt: input.encrypt, expiresAt });
+    const head = yield* items.write(context, current, {
+      ...input,
+      scope,
+      content,
+      encrypt: input.encrypt,
+      expiresAt,
+    });
     return { length: value.length, revision: head.revision };
   },
 });
@@ -324,7 +377,13 @@ export const clear = mutation({
     const identity = yield* context.identity();
     const scope = scopeFor(identity, input.level, input.audience);
     yield* items.assertMay(context, identity, 'delete', input.namespace, '', scope);
-    const rows = yield* liveItemsIn(context.project, input.namespace, scope, context.now, limits.pageSize + 1);
+    const rows = yield* liveItemsIn(
+      context.project,
+      input.namespace,
+      scope,
+      context.now,
+      limits.pageSize + 1,
+    );
     for (const row of rows.slice(0, limits.pageSize)) yield* items.remove(context, row);
     return { deleted: Math.min(rows.length, limits.pageSize), more: rows.length > limits.pageSize };
   },

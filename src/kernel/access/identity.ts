@@ -61,7 +61,12 @@ export interface NewAgent {
 }
 
 /** Inserts the agent, its swarm and team where they are missing, and its memberships; one ledger entry. */
-export function* createAgent(tx: Transaction, keyring: Keyring, principal: Principal, agent: NewAgent): Work<void> {
+export function* createAgent(
+  tx: Transaction,
+  keyring: Keyring,
+  principal: Principal,
+  agent: NewAgent,
+): Work<void> {
   const id = principal.agent;
   yield* addAgent(tx.project, {
     id,
@@ -101,7 +106,12 @@ export function* ensureGroup(tx: Transaction, table: 'teams' | 'swarms', id: str
 export function* setMemberships(
   tx: Transaction,
   agent: string,
-  { swarm, team, active, system = false }: { swarm: string; team?: string | undefined; active: boolean; system?: boolean },
+  {
+    swarm,
+    team,
+    active,
+    system = false,
+  }: { swarm: string; team?: string | undefined; active: boolean; system?: boolean },
 ): Work<void> {
   tx.policyChanged();
   yield* leaveAll(tx.project, agent);

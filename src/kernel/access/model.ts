@@ -125,7 +125,8 @@ export function scopeFor(identity: Identity, level: Level, audience?: string): s
     case 'swarm':
       return audience === undefined ? ownScope(identity, 'swarm') : scopes.swarm(audience);
     default:
-      if (audience !== undefined) throw invalid('audience', `level ${level} has one audience only: leave it out`);
+      if (audience !== undefined)
+        throw invalid('audience', `level ${level} has one audience only: leave it out`);
       return scopes[level];
   }
 }

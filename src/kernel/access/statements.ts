@@ -59,7 +59,10 @@ const insertAgent = statement(`
   INSERT INTO agents (project_id, id, name, type, status, team_id, swarm_id, capabilities, metadata,
     incarnation, last_seen, created_at, updated_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10)`);
-export const addAgent = (project: string, agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at'>) =>
+export const addAgent = (
+  project: string,
+  agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at'>,
+) =>
   change(insertAgent, [
     project,
     agent.id,
@@ -119,7 +122,14 @@ function upsertGroupSql(table: string): string {
 }
 export type GroupTable = keyof typeof upsertGroup;
 export const putGroup = (project: string, table: GroupTable, group: Omit<GroupRow, 'updated_at'>) =>
-  change(upsertGroup[table], [project, group.id, group.name, group.description, group.metadata, group.created_at]);
+  change(upsertGroup[table], [
+    project,
+    group.id,
+    group.name,
+    group.description,
+    group.metadata,
+    group.created_at,
+  ]);
 
 const selectGroup = {
   teams: statement('SELECT * FROM teams WHERE project_id = $1 AND id = $2'),

@@ -7,7 +7,8 @@ import { leafHash } from './tree.ts';
 /** Height of a tile: the root of every 256 consecutive leaves is kept, and of every 256 of those, and so on. */
 const tileHeight = 8;
 
-const columns = 'project_id, seq, timestamp, agent_id, operation, status, resource, level, scope, entry, leaf';
+const columns =
+  'project_id, seq, timestamp, agent_id, operation, status, resource, level, scope, entry, leaf';
 const columnCount = 11;
 
 /** Several rows in one statement: crossing into the engine costs more than the row itself. */
@@ -33,11 +34,24 @@ export function* appendEntries(head: Head, changes: readonly Change[]): Work<voi
     const text = encodeEntry(head.project, seq, head.clockMs, entry);
     const leaf = leafHash(text);
     head.frontier.append(leaf, (height, root) => {
-      if (height % tileHeight === 0) tiles.push([head.project, height / tileHeight, seq / 2 ** height - 1, root]);
+      if (height % tileHeight === 0)
+        tiles.push([head.project, height / tileHeight, seq / 2 ** height - 1, root]);
     });
     const status = entry.decision === 'allow' ? 'completed' : 'failed';
     const { actor, operation, resource, level, scope } = entry;
-    return [head.project, seq, isoTime(head.clockMs), actor, operation, status, resource, level, scope, text, leaf];
+    return [
+      head.project,
+      seq,
+      isoTime(head.clockMs),
+      actor,
+      operation,
+      status,
+      resource,
+      level,
+      scope,
+      text,
+      leaf,
+    ];
   });
   let done = 0;
   for (; done + chunk <= rows.length; done += chunk) {

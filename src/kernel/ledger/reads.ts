@@ -24,7 +24,14 @@ export class ReadWindows {
 
   /** True when this read opens a window: its entry must be written now. */
   opens(principal: Principal, operation: string, subject: Subject, now: number): boolean {
-    const key = [principal.project, principal.agent, operation, subject.kind, subject.name, subject.scope].join('\n');
+    const key = [
+      principal.project,
+      principal.agent,
+      operation,
+      subject.kind,
+      subject.name,
+      subject.scope,
+    ].join('\n');
     const window = this.#windows.get(key);
     if (window && now - window.firstMs < readWindowMs) {
       window.more++;

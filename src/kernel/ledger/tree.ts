@@ -33,7 +33,8 @@ export class Frontier {
 
   constructor(size = 0, bytes: Uint8Array = new Uint8Array(0)) {
     const count = bytes.length / hashLength;
-    if (count !== onesIn(size)) throw new RangeError(`a frontier of size ${size} has ${onesIn(size)} hashes, not ${count}`);
+    if (count !== onesIn(size))
+      throw new RangeError(`a frontier of size ${size} has ${onesIn(size)} hashes, not ${count}`);
     this.size = size;
     this.#peaks = Array.from({ length: count }, (_, i) => bytes.slice(i * hashLength, (i + 1) * hashLength));
   }

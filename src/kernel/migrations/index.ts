@@ -22,7 +22,9 @@ const serialise = statement('SELECT 1 AS held', {
   sql: 'SELECT pg_advisory_xact_lock(1380668505) IS NULL AS held',
   because: 'SQLite migrates under its one write lock; Postgres needs a lock of its own',
 });
-const selectApplied = statement('SELECT number, name, breaking FROM schema_migrations ORDER BY number LIMIT 10000');
+const selectApplied = statement(
+  'SELECT number, name, breaking FROM schema_migrations ORDER BY number LIMIT 10000',
+);
 const insertApplied = statement(
   'INSERT INTO schema_migrations (number, name, breaking, applied_at) VALUES ($1, $2, $3, $4)',
 );

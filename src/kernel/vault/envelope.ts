@@ -1,8 +1,8 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { RookeryError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { nonceLength, open, seal } from './primitives.ts';
 import type { DataKey } from './keyring.ts';
+import { nonceLength, open, seal } from './primitives.ts';
 
 /**
  * How stored content looks: magic "RK" ‖ version ‖ algorithm ‖ codec, then for an encrypted record key id(8) ‖
@@ -40,13 +40,20 @@ export function packClear(content: string): Uint8Array | undefined {
 export function packSealed(key: DataKey, nonce: Uint8Array, binding: Binding, content: string): Uint8Array {
   const { bytes, codec } = compress(content);
   const header = Buffer.of(...magic, version, algorithms.aes256gcm, codec);
-  return Buffer.concat([header, key.id, nonce, seal(key.encryption, nonce, aad(binding, header, key.id), bytes)]);
+  return Buffer.concat([
+    header,
+    key.id,
+    nonce,
+    seal(key.encryption, nonce, aad(binding, header, key.id), bytes),
+  ]);
 }
 
 /** The id of the key that an envelope asks for; undefined for a clear one. */
 export function keyIdOf(envelope: Uint8Array): Uint8Array | undefined {
   const algorithm = readHeader(envelope)[3];
-  return algorithm === algorithms.clear ? undefined : envelope.subarray(headerLength, headerLength + keyIdLength);
+  return algorithm === algorithms.clear
+    ? undefined
+    : envelope.subarray(headerLength, headerLength + keyIdLength);
 }
 
 export function unpack(envelope: Uint8Array, binding: Binding, key: DataKey | undefined): string {
@@ -55,19 +62,31 @@ export function unpack(envelope: Uint8Array, binding: Binding, key: DataKey | un
   const body = headerLength + keyIdLength;
   if (!key) return decompress(envelope.subarray(headerLength), codec);
   const nonce = envelope.subarray(body, body + nonceLength);
-  const content = open(key.encryption, nonce, aad(binding, header, key.id), envelope.subarray(body + nonceLength));
+  const content = open(
+    key.encryption,
+    nonce,
+    aad(binding, header, key.id),
+    envelope.subarray(body + nonceLength),
+  );
   return decompress(content, codec);
 }
 
 function readHeader(envelope: Uint8Array): Uint8Array {
   const known =
-    envelope.length > headerLength && envelope[0] === magic[0] && envelope[1] === magic[1] && envelope[2] === version;
+    envelope.length > headerLength &&
+    envelope[0] === magic[0] &&
+    envelope[1] === magic[1] &&
+    envelope[2] === version;
   if (!known) throw new RookeryError('TAMPERED', 'stored data is not in a known format');
   return envelope.subarray(0, headerLength);
 }
 
 /** Every field with its length before it, so that no two bindings have the same bytes. */
-function aad({ project, table, record, scope, revision }: Binding, header: Uint8Array, keyId: Uint8Array): Uint8Array {
+function aad(
+  { project, table, record, scope, revision }: Binding,
+  header: Uint8Array,
+  keyId: Uint8Array,
+): Uint8Array {
   const texts = [project, table, record, scope, String(revision)].map((text) => Buffer.from(text));
   return Buffer.concat([header, keyId, ...texts.flatMap((text) => [lengthPrefix(text.length), text])]);
 }
@@ -80,7 +99,9 @@ function compress(content: string): { bytes: Uint8Array; codec: number } {
   const plain = Buffer.from(content);
   if (plain.length <= compressionThreshold) return { bytes: plain, codec: codecs.plain };
   const packed = zstdCompressSync(plain);
-  return packed.length < plain.length ? { bytes: packed, codec: codecs.zstd } : { bytes: plain, codec: codecs.plain };
+  return packed.length < plain.length
+    ? { bytes: packed, codec: codecs.zstd }
+    : { bytes: plain, codec: codecs.plain };
 }
 
 function decompress(bytes: Uint8Array, codec: number): string {

@@ -44,7 +44,10 @@ export class Keyring {
 
   constructor(rootKey: Uint8Array, random: Random) {
     if (rootKey.length !== keyLength) {
-      throw new RookeryError('WRONG_KEY', `the root key must have ${keyLength} bytes, this one has ${rootKey.length}`);
+      throw new RookeryError(
+        'WRONG_KEY',
+        `the root key must have ${keyLength} bytes, this one has ${rootKey.length}`,
+      );
     }
     this.#root = secretKey(rootKey);
     this.#random = random;
@@ -164,7 +167,11 @@ export class Keyring {
     const id = hex(this.#random.bytes(keyIdLength));
     const wrapped = wrapKey(wrapping, secret);
     const commitment = commit(secret);
-    yield* addKey(project, { id, parent_id: parent, purpose, scope, algorithm: wrapName, wrapped, commitment }, now);
+    yield* addKey(
+      project,
+      { id, parent_id: parent, purpose, scope, algorithm: wrapName, wrapped, commitment },
+      now,
+    );
   }
 
   #unwrap(wrapping: KeyObject, row: KeyRow): Buffer {

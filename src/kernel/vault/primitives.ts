@@ -79,7 +79,12 @@ export function hmacText(key: KeyObject, message: string, encoding: 'hex' | 'bas
 }
 
 /** HKDF-SHA256 (RFC 5869); `length` at most 255 × 32 bytes. */
-export function hkdf(secret: Uint8Array, salt: Uint8Array, info: Uint8Array | string, length: number): Buffer {
+export function hkdf(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  info: Uint8Array | string,
+  length: number,
+): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, salt, info, length));
 }
 

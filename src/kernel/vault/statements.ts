@@ -39,7 +39,8 @@ export const addKey = (project: string, key: Omit<KeyRow, 'state' | 'uses'>, now
   ]);
 
 const updateUses = statement('UPDATE keys SET uses = uses + $3 WHERE project_id = $1 AND id = $2');
-export const reserveUses = (project: string, id: string, uses: number) => change(updateUses, [project, id, uses]);
+export const reserveUses = (project: string, id: string, uses: number) =>
+  change(updateUses, [project, id, uses]);
 
 const retirePrimary = statement(`
   UPDATE keys SET state = 'decrypt-only' WHERE project_id = $1 AND id = $2 AND state = 'primary'`);

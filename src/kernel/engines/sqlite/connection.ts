@@ -96,7 +96,12 @@ function createFile(path: string): void {
     fsyncSync(directory);
     closeSync(directory);
   } catch (error) {
-    throw new RookeryError('STORAGE_FAILED', `cannot create ${path}: ${(error as Error).message}`, { path }, { cause: error });
+    throw new RookeryError(
+      'STORAGE_FAILED',
+      `cannot create ${path}: ${(error as Error).message}`,
+      { path },
+      { cause: error },
+    );
   }
 }
 

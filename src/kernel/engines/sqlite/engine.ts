@@ -116,7 +116,8 @@ export class SqliteEngine implements Engine {
     try {
       copy.exec('PRAGMA journal_mode = DELETE');
       const answer = Object.values(copy.prepare('PRAGMA integrity_check').get()!)[0];
-      if (answer !== 'ok') throw new RookeryError('STORAGE_FAILED', `the backup is damaged: ${String(answer)}`);
+      if (answer !== 'ok')
+        throw new RookeryError('STORAGE_FAILED', `the backup is damaged: ${String(answer)}`);
     } finally {
       copy.close();
     }

@@ -40,7 +40,12 @@ export function translate(error: unknown): unknown {
     case full:
       return new RookeryError('STORAGE_FULL', 'the disk is full; nothing was written', {}, cause);
     case corrupt:
-      return new RookeryError('STORAGE_FAILED', 'the store file is damaged; keep it and restore a backup', {}, cause);
+      return new RookeryError(
+        'STORAGE_FAILED',
+        'the store file is damaged; keep it and restore a backup',
+        {},
+        cause,
+      );
     case notADatabase:
       return new RookeryError('STORE_INCOMPATIBLE', 'the file is not a SQLite database', {}, cause);
     case readOnly:

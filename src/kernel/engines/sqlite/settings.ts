@@ -14,7 +14,12 @@ interface Setting {
 /** Every setting durability and privacy rest on. Builds differ in their defaults, so each is set and read back. */
 export function settings(durability: Durability, memory: boolean): readonly Setting[] {
   return [
-    { pragma: 'journal_mode', set: 'wal', expect: memory ? 'memory' : 'wal', why: 'readers beside one writer' },
+    {
+      pragma: 'journal_mode',
+      set: 'wal',
+      expect: memory ? 'memory' : 'wal',
+      why: 'readers beside one writer',
+    },
     // After journal_mode: some builds lower it once a file is in WAL mode.
     { pragma: 'synchronous', set: durability === 'full' ? 2 : 1, why: 'acknowledged means on disk' },
     { pragma: 'foreign_keys', set: 1, why: 'no orphans' },

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { memorySuite } from './memory.ts';
+
+onEveryEngine('memory', memorySuite);

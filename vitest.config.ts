@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      // The fast loop: pure code and one engine, no processes.
+      { test: { name: 'fast', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'] } },
+      {
+        test: {
+          name: 'full',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/unit/**', 'test/tidy.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
