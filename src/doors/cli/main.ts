@@ -1,0 +1,63 @@
+import { Command, CommanderError } from 'commander';
+import { version } from '../../version.ts';
+import { exitStatuses, exitStatusOf } from './exit.ts';
+import { addOperationCommands } from './operations.ts';
+import { Output } from './output.ts';
+
+/** Runs one command line and sets the exit status. Never prompts. */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = programOf();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed its message; help and version are not failures.
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    new Output(args.includes('--json')).fail(error);
+    process.exitCode = exitStatusOf(error);
+  }
+}
+
+/** The whole command tree. Commands import what they need when they run, so that help stays quick. */
+export function programOf(): Command {
+  const program = new Command('rookery')
+    .description('State layer for fleets of AI agents: memory, mail, locks, and the proof of what was done')
+    .version(version)
+    .option('--data <folder>', 'data folder (default: ROOKERY_DATA, else the XDG data folder)')
+    .option('--url <url>', 'talk to a server instead (default: ROOKERY_URL; token from ROOKERY_TOKEN)')
+    .option('--agent <id>', 'act as this agent (default: ROOKERY_AGENT, else the operator)')
+    .option('--project <id>', 'project (default: "default")')
+    .option('--json', 'print one JSON envelope on stdout')
+    .showHelpAfterError('(add --help for the options)')
+    .addHelpText('after', `\nExit status:\n${exitTable()}`);
+
+  program
+    .command('serve')
+    .description('run the server on the data folder')
+    .option('--port <number>', 'port to listen on, 0 for any free one', '7665')
+    .option('--host <name>', 'address to listen on', '127.0.0.1')
+    .option('--open', 'accept requests without a token (loopback only)')
+    .option('--allow-origin <origin...>', 'web origins that may call')
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'warn')
+    .action(async (_, command: Command) => {
+      const { serve } = await import('./serve.ts');
+      await serve(command.optsWithGlobals());
+    });
+
+  addOperationCommands(program);
+  exitByThrowing(program);
+  return program;
+}
+
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) exitByThrowing(inner);
+}
+
+function exitTable(): string {
+  return Object.entries(exitStatuses)
+    .map(([status, meaning]) => `  ${status.padStart(3)}  ${meaning}`)
+    .join('\n');
+}

@@ -1,0 +1,109 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createSecretFile, rootKeyName } from '../../folder.ts';
+import { ensureAdminToken } from '../../kernel/access/tokens.ts';
+import { invalid } from '../../kernel/errors.ts';
+import { openRookery } from '../../rookery.ts';
+import { Metrics } from '../http/metrics.ts';
+import { startServer } from '../http/server.ts';
+import { squawkDoor } from '../squawk/http.ts';
+import { Output } from './output.ts';
+import { dataFolder, type GlobalOptions } from './session.ts';
+
+export interface ServeOptions extends GlobalOptions {
+  readonly port: string;
+  readonly host: string;
+  readonly open?: boolean;
+  readonly allowOrigin?: string[];
+  readonly logLevel: string;
+}
+
+export const adminTokenName = 'admin.token';
+
+/** Runs the server until a signal ends it. The first start makes what is missing and says so. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const output = new Output(options.json ?? false);
+  const port = Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid('port', 'a number from 0 to 65535');
+  const log = pino(
+    { level: options.logLevel, base: { service: 'rookery' } },
+    pino.destination({ dest: 2, sync: false }),
+  );
+  const folder = dataFolder(options);
+  const newRootKey = !existsSync(join(folder, rootKeyName));
+  const metrics = new Metrics();
+  const rookery = await openRookery({ path: folder, observe: metrics.observe });
+  try {
+    const tokenFile = join(folder, adminTokenName);
+    const newToken = await writeAdminToken(rookery.store, tokenFile);
+    const squawk = squawkDoor(rookery.store, { open: options.open ?? false });
+    const server = await startServer({
+      store: rookery.store,
+      port,
+      host: options.host,
+      open: options.open ?? false,
+      allowedOrigins: options.allowOrigin ?? [],
+      metrics,
+      doors: [squawk.door],
+      onFailure: (error, requestId) => log.error({ requestId, err: error }, 'request failed'),
+      onAnswer: (answer) => log.debug(answer, 'request'),
+    });
+    announce(output, {
+      url: server.url,
+      folder,
+      tokenFile,
+      newRootKey,
+      newToken,
+      open: options.open ?? false,
+    });
+    await untilSignal();
+    output.say('stopping …');
+    squawk.close();
+    await server.close();
+  } finally {
+    await rookery.close();
+  }
+}
+
+async function writeAdminToken(
+  store: Parameters<typeof ensureAdminToken>[0],
+  file: string,
+): Promise<boolean> {
+  if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '') return false;
+  return createSecretFile(file, `${await ensureAdminToken(store)}\n`);
+}
+
+interface Started {
+  readonly url: string;
+  readonly folder: string;
+  readonly tokenFile: string;
+  readonly newRootKey: boolean;
+  readonly newToken: boolean;
+  readonly open: boolean;
+}
+
+function announce(output: Output, started: Started): void {
+  const { url, folder, tokenFile, newRootKey, newToken, open } = started;
+  output.data({ url, data: folder, admin_token_file: tokenFile, open }, () =>
+    [
+      `Rookery listens on ${url}`,
+      `  data         ${folder}${newRootKey ? ` (new; its root key is ${rootKeyName}: keep a copy somewhere safe)` : ''}`,
+      `  admin token  ${tokenFile}${newToken ? ' (new)' : ''}`,
+      `  operations   ${url}/docs`,
+      '',
+      'Try:',
+      `  export ROOKERY_URL=${url} ROOKERY_TOKEN=$(cat ${tokenFile})`,
+      `  npx rookery memory set plan '{"step": 1}' && npx rookery memory get plan`,
+    ].join('\n'),
+  );
+  if (open) {
+    output.warn('OPEN MODE: every process on this machine can act as any agent, without a token.');
+  }
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,64 @@
+import { dataFolderOf } from '../../folder.ts';
+import { RookeryError } from '../../kernel/errors.ts';
+import type { Operation } from '../../kernel/operation.ts';
+import { openRookery, type Rookery } from '../../rookery.ts';
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly data?: string;
+  readonly json?: boolean;
+  readonly agent?: string;
+  readonly project?: string;
+  readonly url?: string;
+}
+
+/** Where a command's operations run: on the data folder itself, or on a server. */
+export interface Session extends AsyncDisposable {
+  call(operation: Operation, input: unknown, options?: { idempotencyKey?: string }): Promise<unknown>;
+}
+
+export function dataFolder(options: GlobalOptions): string {
+  return options.data ?? dataFolderOf(process.env);
+}
+
+/** Opens the store in the data folder: also beside a running server, several processes share one file. */
+export async function openStore(options: GlobalOptions): Promise<Rookery> {
+  return await openRookery({
+    path: dataFolder(options),
+    ...(options.project !== undefined && { project: options.project }),
+  });
+}
+
+export async function openSession(options: GlobalOptions): Promise<Session> {
+  const url = options.url ?? (options.data === undefined ? process.env['ROOKERY_URL'] : undefined);
+  return url === undefined ? await localSession(options) : await remoteSession(url, options);
+}
+
+async function localSession(options: GlobalOptions): Promise<Session> {
+  const rookery = await openStore(options);
+  const agent = options.agent ?? process.env['ROOKERY_AGENT'];
+  // Who can open the folder holds its root key: without a name they are the operator, with one they are that agent.
+  const view = agent === undefined ? rookery : rookery.as(agent);
+  return {
+    async call(operation, input, more = {}) {
+      return (await rookery.store.invoke(operation, view.principal, input, more)).output;
+    },
+    [Symbol.asyncDispose]: () => rookery.close(),
+  };
+}
+
+async function remoteSession(url: string, options: GlobalOptions): Promise<Session> {
+  const { callRemote } = await import('../client/index.ts');
+  const token = process.env['ROOKERY_TOKEN'];
+  if (token === undefined) {
+    throw new RookeryError(
+      'UNAUTHENTICATED',
+      'set ROOKERY_TOKEN to the token to use with --url or ROOKERY_URL',
+    );
+  }
+  const { agent = process.env['ROOKERY_AGENT'], project } = options;
+  return {
+    call: (operation, input, more = {}) => callRemote({ url, token, agent, project }, operation, input, more),
+    async [Symbol.asyncDispose]() {},
+  };
+}
