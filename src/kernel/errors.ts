@@ -42,6 +42,10 @@ export const errorCatalogue = {
   FENCED: { retryable: false, meaning: 'The fencing token or delivery is no longer the current one.' },
   DEADLOCK: { retryable: true, meaning: 'The wait would close a cycle; the details name its members.' },
   CURSOR_AHEAD: { retryable: false, meaning: 'The position lies beyond the head of the stream.' },
+  CURSOR_EXPIRED: {
+    retryable: false,
+    meaning: 'The position belongs to what is no longer there; the details say where to start again.',
+  },
   LIMIT_REACHED: { retryable: true, meaning: 'A bounded queue or set is full.' },
   TIMEOUT: { retryable: true, meaning: 'The time allowed for waiting is over; nothing was changed.' },
   BUSY: {

@@ -35,6 +35,7 @@ export const exitOf: Record<ErrorCode, ExitStatus> = {
   FENCED: 4,
   DEADLOCK: 4,
   CURSOR_AHEAD: 2,
+  CURSOR_EXPIRED: 4,
   LIMIT_REACHED: 75,
   TIMEOUT: 75,
   BUSY: 75,

@@ -21,6 +21,7 @@ export const statusOf: Record<ErrorCode, number> = {
   FENCED: 409,
   DEADLOCK: 409,
   CURSOR_AHEAD: 400,
+  CURSOR_EXPIRED: 410,
   LIMIT_REACHED: 429,
   TIMEOUT: 408,
   BUSY: 503,
