@@ -2,7 +2,7 @@ import { type Clock, isoTime } from './clock.ts';
 import type { Engine } from './engine.ts';
 import { asRookeryError, RookeryError } from './errors.ts';
 import { appendEntries } from './ledger/append.ts';
-import type { Change } from './ledger/entry.ts';
+import { type Change, ledgerTopic } from './ledger/entry.ts';
 import { type Head, loadHead, storeHead, takeToken } from './ledger/head.ts';
 import { change, statement, type Work } from './work.ts';
 
@@ -197,9 +197,9 @@ class Batch {
 
   committed(): Committed[] {
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
-    return [...this.#projects.values()].map(({ project, topics, now }) => ({
+    return [...this.#projects.values()].map(({ project, topics, changes, now }) => ({
       project,
-      topics: new Set(topics),
+      topics: new Set(changes.length > 0 ? [...topics, ledgerTopic] : topics),
       now,
     }));
   }
@@ -245,11 +245,13 @@ interface Mark {
 /** The side of a batch that belongs to one project. A rolled-back work leaves no trace here either. */
 class ProjectWrites implements Transaction {
   readonly head: Head;
-  readonly changes: Change[] = [];
+  readonly changes: { change: Change; unit: number }[] = [];
   readonly topics: string[] = [];
   readonly effects: (() => void)[] = [];
   readonly #committedFence: number;
   readonly #committedPolicy: number;
+  /** The number that the first entry of the running work gets. */
+  #unit = 0;
 
   constructor(head: Head) {
     this.head = head;
@@ -275,7 +277,7 @@ class ProjectWrites implements Transaction {
   }
 
   record(change: Change): number {
-    this.changes.push(change);
+    this.changes.push({ change, unit: this.#unit });
     return this.head.frontier.size + this.changes.length;
   }
 
@@ -298,6 +300,7 @@ class ProjectWrites implements Transaction {
   mark(): Mark {
     const { fence, policyEpoch } = this.head;
     const { changes, effects, topics } = this;
+    this.#unit = this.head.frontier.size + changes.length + 1;
     return { changes: changes.length, effects: effects.length, topics: topics.length, fence, policyEpoch };
   }
 

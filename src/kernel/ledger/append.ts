@@ -26,12 +26,18 @@ const insertChunk = insertEntries(chunk);
 const insertTile = statement(`
   INSERT INTO ledger_tiles (project_id, level, tile, hash) VALUES ($1, $2, $3, $4)`);
 
-/** Appends the entries of one batch to the project's ledger and moves its head. Runs last in the transaction. */
-export function* appendEntries(head: Head, changes: readonly Change[]): Work<void> {
+/**
+ * Appends the entries of one batch to the project's ledger and moves its head. Runs last in the transaction. `unit` is
+ * the number of the first entry that the same operation recorded.
+ */
+export function* appendEntries(
+  head: Head,
+  changes: readonly { readonly change: Change; readonly unit: number }[],
+): Work<void> {
   const tiles: Parameter[][] = [];
-  const rows: Parameter[][] = changes.map((entry) => {
+  const rows: Parameter[][] = changes.map(({ change: entry, unit }) => {
     const seq = head.frontier.size + 1;
-    const text = encodeEntry(head.project, seq, head.clockMs, entry);
+    const text = encodeEntry({ log: head.project, seq, time: head.clockMs, unit }, entry);
     const leaf = leafHash(text);
     head.frontier.append(leaf, (height, root) => {
       if (height % tileHeight === 0)

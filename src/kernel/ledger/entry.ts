@@ -3,6 +3,9 @@ import type { Level } from '../access/model.ts';
 /** How much an operation can do harm: shown in audits, never used to decide. */
 export type Risk = 'low' | 'medium' | 'high' | 'critical';
 
+/** What those wait for who follow the ledger itself: touched by every commit that appended to it. */
+export const ledgerTopic = 'audit';
+
 /** What a work tells the ledger about one change, denial or recorded read. */
 export interface Change {
   readonly operation: string;
@@ -42,8 +45,18 @@ export interface Entry {
   readonly seq: number;
   readonly time: number;
   readonly token?: string;
+  /** Seq of the first entry of the same operation; absent on that one. What shares it happened together. */
+  readonly unit?: number;
   readonly v: 1;
   readonly via?: string;
+}
+
+/** Where an entry stands: project, number, store clock, and the number of its operation's first entry. */
+export interface Place {
+  readonly log: string;
+  readonly seq: number;
+  readonly time: number;
+  readonly unit: number;
 }
 
 /**
@@ -51,7 +64,8 @@ export interface Entry {
  * listed here in code-unit order, so `JSON.stringify` already yields the canonical form at a fifth of the cost of a
  * general canonicaliser; a property test holds the two equal.
  */
-export function encodeEntry(log: string, seq: number, time: number, change: Change): string {
+export function encodeEntry(place: Place, change: Change): string {
+  const { log, seq, time, unit } = place;
   return JSON.stringify({
     actor: change.actor,
     commitment: change.commitment,
@@ -68,6 +82,7 @@ export function encodeEntry(log: string, seq: number, time: number, change: Chan
     seq,
     time,
     token: change.token,
+    unit: unit === seq ? undefined : unit,
     v: 1,
     via: change.via,
   });

@@ -1,10 +1,11 @@
 import type { Engine } from '../engine.ts';
+import { ledgerTopic } from '../ledger/entry.ts';
 import { many, statement, type Work } from '../work.ts';
 
 /**
  * Wake-ups. They are hints: a waiter that is woken asks the store again, and one that is never woken asks by itself
  * after a tick, so a lost hint costs time and nothing else. In this process a commit wakes exactly the topics it
- * touched; a commit of another process wakes whoever waits for anything of the same noun.
+ * touched; a commit of another process wakes whoever waits for anything of the same noun, or for the ledger as such.
  */
 export class Hints {
   readonly #engine: Engine;
@@ -137,5 +138,6 @@ function* newNouns(project: string, since: number): Work<{ head: number; nouns: 
   const rows = yield* many<{ seq: number; operation: string }>(selectNew, [project, since]);
   const head = rows[0]?.seq ?? since;
   if (since < 0 || rows.length === newestLooked) return { head, nouns: 'all' };
-  return { head, nouns: new Set(rows.map((row) => row.operation.split('.', 1)[0]!)) };
+  const nouns = new Set(rows.map((row) => row.operation.split('.', 1)[0]!));
+  return { head, nouns: rows.length > 0 ? nouns.add(ledgerTopic) : nouns };
 }
