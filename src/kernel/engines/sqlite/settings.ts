@@ -31,7 +31,11 @@ export function settings(durability: Durability, memory: boolean): readonly Sett
     { pragma: 'mmap_size', set: 0, why: 'an I/O error in mapped memory kills the process' },
     { pragma: 'recursive_triggers', set: 1, why: 'append-only triggers also see REPLACE' },
     { pragma: 'cache_size', set: -65536, why: '64 MiB of pages: the hot set of a fleet stays in memory' },
-    { pragma: 'wal_autocheckpoint', set: 1000, why: 'the log is folded back every 4 MiB' },
+    {
+      pragma: 'wal_autocheckpoint',
+      set: 4000,
+      why: 'the log is folded back every 16 MiB: hot pages once, not four times',
+    },
   ];
 }
 
