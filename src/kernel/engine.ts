@@ -30,7 +30,10 @@ export interface Engine {
   describe(): Promise<EngineDescription>;
 
   /** A complete, verified copy in one file; only with `capabilities.backup`. */
-  backup?(file: string): Promise<void>;
+  backup?(file: string, onProgress?: (done: number, total: number) => void): Promise<void>;
+
+  /** Looks for structural damage; answers what it found. */
+  check?(): Promise<string[]>;
 
   close(): Promise<void>;
 }

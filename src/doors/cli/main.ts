@@ -46,6 +46,24 @@ export function programOf(): Command {
       await serve(command.optsWithGlobals());
     });
 
+  program
+    .command('doctor')
+    .description('check the store, its settings and its permissions')
+    .action(async (_, command: Command) => {
+      const { doctor } = await import('./doctor.ts');
+      await doctor(command.optsWithGlobals());
+    });
+
+  program
+    .command('backup')
+    .description('copy the live store into one checked file')
+    .argument('<file>', 'where to')
+    .option('--force', 'replace the file if it exists')
+    .action(async (file: string, _, command: Command) => {
+      const { backup } = await import('./backup.ts');
+      await backup(file, command.optsWithGlobals());
+    });
+
   addOperationCommands(program);
   exitByThrowing(program);
   return program;

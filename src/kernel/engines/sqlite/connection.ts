@@ -86,7 +86,7 @@ function checkOwner(db: DatabaseSync, path: string): void {
 }
 
 /** A new file is private from its first moment, and its directory entry is on disk before anything is acknowledged. */
-function createFile(path: string): void {
+export function createFile(path: string): void {
   if (existsSync(path)) return;
   const folder = dirname(path);
   try {

@@ -6,7 +6,7 @@ import { jitterMs } from '../../clock.ts';
 import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
 import { driveSync, type Request, type Work } from '../../work.ts';
-import { blockFor, Connection } from './connection.ts';
+import { blockFor, Connection, createFile } from './connection.ts';
 import { isBusy, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
@@ -108,10 +108,13 @@ export class SqliteEngine implements Engine {
   }
 
   /** Online backup into a temporary name, checked, then renamed: a file under the final name is complete. */
-  async backup(file: string): Promise<void> {
+  async backup(file: string, onProgress: (done: number, total: number) => void = () => {}): Promise<void> {
     this.#assertOpen();
     const partial = `${file}.partial`;
-    await backup(this.#connection.db, partial);
+    createFile(partial);
+    await backup(this.#connection.db, partial, {
+      progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
+    });
     const copy = new DatabaseSync(partial);
     try {
       copy.exec('PRAGMA journal_mode = DELETE');
@@ -122,6 +125,12 @@ export class SqliteEngine implements Engine {
       copy.close();
     }
     await rename(partial, file);
+  }
+
+  async check(): Promise<string[]> {
+    this.#assertOpen();
+    const rows = this.#connection.db.prepare('PRAGMA quick_check').all();
+    return rows.map((row) => String(Object.values(row)[0])).filter((line) => line !== 'ok');
   }
 
   async close(): Promise<void> {

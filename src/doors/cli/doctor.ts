@@ -1,0 +1,73 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { databaseName, rootKeyName } from '../../folder.ts';
+import { RookeryError } from '../../kernel/errors.ts';
+import { version } from '../../version.ts';
+import { Output, renderTable } from './output.ts';
+import { dataFolder, type GlobalOptions, openStore } from './session.ts';
+
+interface Check {
+  readonly check: string;
+  readonly result: 'ok' | 'problem';
+  readonly facts: string;
+}
+
+/** Looks at everything a store depends on and says what is wrong and what to do. Exit status 1 when something is. */
+export async function doctor(options: GlobalOptions): Promise<void> {
+  const output = new Output(options.json ?? false);
+  const folder = dataFolder(options);
+  const checks: Check[] = [
+    { check: 'runtime', result: 'ok', facts: `rookery ${version}, Node ${process.versions.node}` },
+  ];
+  const file = join(folder, databaseName);
+  if (!existsSync(file)) {
+    throw new RookeryError(
+      'NOT_FOUND',
+      `no store in ${folder}: start one with "rookery serve", or name it with --data`,
+      {
+        kind: 'store',
+      },
+    );
+  }
+  checks.push(...permissions(folder, file));
+  await using rookery = await openStore(options);
+  const { engine } = rookery.store;
+  const { engine: name, version: engineVersion, sizeBytes, settings } = await engine.describe();
+  checks.push({ check: 'engine', result: 'ok', facts: `${name} ${engineVersion}, ${sizeBytes} bytes` });
+  const listed = Object.entries(settings).map(([setting, value]) => `${setting}=${value}`);
+  checks.push({ check: 'settings', result: 'ok', facts: listed.join(' ') });
+  const damage = (await engine.check?.()) ?? [];
+  checks.push({
+    check: 'structure',
+    result: damage.length === 0 ? 'ok' : 'problem',
+    facts:
+      damage.length === 0 ? 'quick check passed' : `${damage.join('; ')}: keep the file and restore a backup`,
+  });
+  const sound = checks.every(({ result }) => result === 'ok');
+  output.suggest('rookery audit verify');
+  output.data({ ok: sound, checks }, () => renderTable(checks.map((check) => ({ ...check }))));
+  if (!sound) process.exitCode = 1;
+}
+
+/** Keys and data must be readable by their owner alone. */
+function permissions(folder: string, file: string): Check[] {
+  const expected: [path: string, mode: number][] = [
+    [folder, 0o700],
+    [file, 0o600],
+    [join(folder, rootKeyName), 0o600],
+    [join(folder, 'admin.token'), 0o600],
+  ];
+  return expected
+    .filter(([path]) => existsSync(path))
+    .map(([path, mode]) => {
+      const actual = statSync(path).mode & 0o777;
+      const closed = (actual & 0o077) === 0;
+      return {
+        check: 'permissions',
+        result: closed ? ('ok' as const) : ('problem' as const),
+        facts: closed
+          ? `${path} ${actual.toString(8)}`
+          : `${path} is open to others (${actual.toString(8)}): chmod ${mode.toString(8)} ${path}`,
+      };
+    });
+}
