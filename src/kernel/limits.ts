@@ -13,10 +13,24 @@ export const limits = {
   pageSize: 1000,
   /** Items in one mget, mset, append or acquire. */
   batchItems: 1000,
+  /** Contents of one append together, as JSON text. */
+  batchBytes: 16 * 1024 * 1024,
+  /** Contents of one page of events, as JSON text; a page ends early, and has at least one. */
+  pageBytes: 2 * 1024 * 1024,
+  /** Consumer groups, and consumers with a cursor, of one stream. */
+  groupsPerStream: 1000,
+  cursorsPerStream: 10_000,
+  /** Dead letters of one group before it hands out no more. */
+  deadLetters: 10_000,
   /** Superseded revisions kept per memory key. */
   historyRevisions: 100,
   /** 10 years in seconds: a longer time to live is a mistake in the unit. */
   ttlSecondsMax: 315_360_000,
+  /** A grant lasts a year at most: what is meant to last longer is a membership. */
+  grantSecondsMax: 31_622_400,
+  /** Metadata of one agent, team or swarm as JSON text, in bytes. */
+  metadataBytes: 64 * 1024,
+  capabilities: 100,
   leaseMsMax: 86_400_000,
   /** The longest a call may wait for something to happen. */
   waitMsMax: 600_000,

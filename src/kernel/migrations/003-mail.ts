@@ -25,6 +25,7 @@ export const mail: Migration = {
         scope TEXT NOT NULL DEFAULT 'project',
         post_scope TEXT NOT NULL DEFAULT 'project',
         owner TEXT NOT NULL DEFAULT '',
+        incarnation BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (project_id, id)
       );
 
@@ -49,7 +50,7 @@ export const mail: Migration = {
         CHECK (stream_type <> 'squawk' OR mailbox_id IS NOT NULL),
         FOREIGN KEY (project_id, mailbox_id) REFERENCES mailboxes (project_id, id) ON DELETE CASCADE
       );
-      CREATE UNIQUE INDEX idx_events_id ON events (id);
+      CREATE UNIQUE INDEX idx_events_id ON events (project_id, id);
       CREATE UNIQUE INDEX idx_events_mailbox ON events (project_id, mailbox_id, sequence_number)
         WHERE mailbox_id IS NOT NULL;
       CREATE UNIQUE INDEX idx_events_sequence ON events (project_id, stream_type, stream_id, sequence_number)
@@ -75,9 +76,14 @@ export const mail: Migration = {
         project_id TEXT NOT NULL,
         stream_id TEXT NOT NULL,
         group_id TEXT NOT NULL,
+        start_position BIGINT NOT NULL,
         next_position BIGINT NOT NULL,
+        acked BIGINT NOT NULL DEFAULT 0,
+        dead BIGINT NOT NULL DEFAULT 0,
         max_deliveries INTEGER NOT NULL,
         ack_wait_ms BIGINT NOT NULL,
+        hold_ms BIGINT NOT NULL,
+        keyed INTEGER NOT NULL,
         created_at BIGINT NOT NULL,
         PRIMARY KEY (project_id, stream_id, group_id),
         FOREIGN KEY (project_id, stream_id) REFERENCES mailboxes (project_id, id) ON DELETE CASCADE
@@ -89,17 +95,24 @@ export const mail: Migration = {
         group_id TEXT NOT NULL,
         position BIGINT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('inflight', 'ready', 'dead')),
-        delivery_id TEXT NOT NULL,
-        consumer TEXT NOT NULL,
-        attempt INTEGER NOT NULL,
+        delivery_id TEXT NOT NULL DEFAULT '',
+        consumer TEXT NOT NULL DEFAULT '',
+        attempt INTEGER NOT NULL DEFAULT 0,
         due_at BIGINT NOT NULL,
-        delivered_at BIGINT NOT NULL,
-        reason TEXT NOT NULL DEFAULT '',
+        delivered_at BIGINT NOT NULL DEFAULT 0,
+        died_at BIGINT,
+        redrives INTEGER NOT NULL DEFAULT 0,
+        order_key TEXT,
+        reason TEXT,
+        sealed BLOB,
         PRIMARY KEY (project_id, stream_id, group_id, position),
         FOREIGN KEY (project_id, stream_id, group_id)
           REFERENCES mail_groups (project_id, stream_id, group_id) ON DELETE CASCADE
       );
-      CREATE INDEX mail_deliveries_due ON mail_deliveries (project_id, stream_id, group_id, state, due_at);
+      CREATE INDEX mail_deliveries_due ON mail_deliveries (project_id, stream_id, group_id, due_at, position)
+        WHERE state <> 'dead';
+      CREATE INDEX mail_deliveries_key ON mail_deliveries (project_id, stream_id, group_id, order_key, position)
+        WHERE state <> 'dead' AND order_key IS NOT NULL;
       `,
     ) + timestampTrigger(dialect),
 };
@@ -108,7 +121,7 @@ export const mail: Migration = {
 function timestampTrigger(dialect: 'sqlite' | 'postgres'): string {
   if (dialect === 'sqlite') {
     return `
-      CREATE TRIGGER update_mailbox_timestamp AFTER UPDATE OF id, created_at, level, scope, owner ON mailboxes
+      CREATE TRIGGER update_mailbox_timestamp AFTER UPDATE OF id, created_at, level, scope, post_scope, owner ON mailboxes
         WHEN NEW.updated_at = OLD.updated_at
       BEGIN
         UPDATE mailboxes SET updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')

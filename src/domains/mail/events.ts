@@ -1,0 +1,262 @@
+import { levelOf, sealedByDefault } from '../../kernel/access/model.ts';
+import { isoTime } from '../../kernel/clock.ts';
+import type { ReadContext, WriteContext } from '../../kernel/context.ts';
+import { invalid, RookeryError } from '../../kernel/errors.ts';
+import { encodeValue } from '../../kernel/json.ts';
+import { limits } from '../../kernel/limits.ts';
+import type { Work } from '../../kernel/work.ts';
+import { type Appended, assertHead, type Event, type NewEvent } from './model.ts';
+import {
+  addEvents,
+  advanceHead,
+  type EventRow,
+  eventHome,
+  eventsBetween,
+  type StreamRow,
+  streamById,
+} from './statements.ts';
+import { assertMayPost, insert, type Shape, shapeFor, subjectOf, topicOf } from './streams.ts';
+
+/** Events on their way into rows and out of them. */
+
+/** What an event says, as JSON texts: what is stored, and what the ledger commits to. */
+export interface Content {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly causationId: string | null;
+  readonly correlationId: string | null;
+  readonly metadata: string;
+  readonly occurredAt: string;
+}
+
+/**
+ * The text that the ledger entry of an append commits to: one JSON array over the events, in order. Verification makes
+ * the same text from the stored rows.
+ */
+export function contentText(events: readonly Content[]): string {
+  const texts = events.map((event) => {
+    const ids = JSON.stringify([event.id, event.type, event.causationId, event.correlationId]);
+    return `${ids.slice(0, -1)},${event.data},${event.metadata},${JSON.stringify(event.occurredAt)}]`;
+  });
+  return `[${texts.join(',')}]`;
+}
+
+/** Stands in the column `data` of an event whose content is sealed. */
+const placeholder = '{"sealed":true}';
+
+export function bindingOf(stream: Pick<StreamRow, 'id' | 'scope' | 'incarnation'>, position: number) {
+  return {
+    table: 'events',
+    record: `${stream.incarnation}\n${stream.id}`,
+    scope: stream.scope,
+    revision: position,
+  };
+}
+
+export interface Posting {
+  readonly stream: string;
+  readonly events: readonly NewEvent[];
+  readonly expectedHead?: number | undefined;
+}
+
+/**
+ * Appends events to a stream, making it where there is none: all of them or none, next to each other, under one ledger
+ * entry whose revision is the head before and after.
+ */
+export function* append(context: WriteContext, posting: Posting): Work<Appended> {
+  const { stream, events, expectedHead } = posting;
+  const identity = yield* context.identity();
+  const contents = yield* encode(context, events);
+  const count = contents.length;
+  const row =
+    count === 0
+      ? yield* streamById(context.project, stream)
+      : yield* advanceHead(context.project, stream, count, isoTime(context.now));
+  if (row) {
+    yield* assertMayPost(context, identity, row);
+    const before = row.head - count;
+    assertHead(expectedHead, before);
+    if (count === 0) return answer(stream, before, contents);
+    const seq = yield* context.record(subjectOf(stream, row.scope), entryOf(before, contents));
+    yield* store(context, row, { before, seq, contents });
+    context.tx.touch(topicOf(stream));
+    return answer(stream, before, contents);
+  }
+  assertHead(expectedHead, 0);
+  const shape = yield* shapeFor(context, identity, stream);
+  yield* assertMayPost(context, identity, { id: stream, ...shape, post_scope: shape.postScope });
+  yield* begin(context, stream, shape, contents);
+  return answer(stream, 0, contents);
+}
+
+/** The first append of a stream, which may be empty. */
+function* begin(
+  context: WriteContext,
+  stream: string,
+  shape: Shape,
+  contents: readonly Content[],
+): Work<void> {
+  const seq = yield* context.record(subjectOf(stream, shape.scope), entryOf(0, contents));
+  const row = yield* insert(context, stream, shape, { seq, head: contents.length });
+  yield* store(context, row, { before: 0, seq, contents });
+}
+
+function entryOf(before: number, contents: readonly Content[]) {
+  const count = contents.length;
+  if (count === 0) return { revision: [0, 0] as const, facts: { created: 1, count } };
+  return {
+    revision: [before, before + count] as const,
+    content: contentText(contents),
+    facts: { first: before + 1, count },
+  };
+}
+
+function answer(stream: string, before: number, contents: readonly Content[]): Appended {
+  const head = before + contents.length;
+  const events = contents.map(({ id }, i) => ({ id, position: before + 1 + i }));
+  return { stream, first: before + 1, last: head, head, count: contents.length, events };
+}
+
+/** Checks every event of a batch, before anything of it is written. */
+function* encode(context: WriteContext, events: readonly NewEvent[]): Work<Content[]> {
+  let bytes = 0;
+  const contents: Content[] = [];
+  for (const [i, event] of events.entries()) {
+    const data = encodeValue(`events.${i}.data`, event.data);
+    const metadata = encodeValue(`events.${i}.metadata`, event.metadata);
+    bytes += data.length + metadata.length;
+    if (bytes > limits.batchBytes) {
+      throw new RookeryError('TOO_LARGE', `events: at most ${limits.batchBytes} bytes of JSON together`, {
+        field: 'events',
+        limitBytes: limits.batchBytes,
+      });
+    }
+    contents.push({
+      id: event.id === undefined ? context.newId('evt') : yield* newForProject(context, event.id, contents),
+      type: event.type,
+      data,
+      causationId: event.causationId ?? null,
+      correlationId: event.correlationId ?? null,
+      metadata,
+      occurredAt: event.occurredAt ?? isoTime(context.now),
+    });
+  }
+  return contents;
+}
+
+/** An id that came along with an event must not be in use. */
+function* newForProject(context: WriteContext, id: string, batch: readonly Content[]): Work<string> {
+  const taken = batch.some((content) => content.id === id) || (yield* eventHome(context.project, id));
+  if (taken) throw invalid('id', 'an event id that is not in use');
+  return id;
+}
+
+function* store(
+  context: WriteContext,
+  stream: StreamRow,
+  { before, seq, contents }: { before: number; seq: number; contents: readonly Content[] },
+): Work<void> {
+  const encrypt = sealedByDefault(levelOf(stream.scope));
+  const recordedAt = isoTime(context.now);
+  const rows: EventRow[] = [];
+  for (const [i, content] of contents.entries()) {
+    const position = before + 1 + i;
+    const { data, metadata } = content;
+    // JSON text has no line break of its own, so the two come apart again exactly as they were.
+    const sealed = encrypt
+      ? (yield* context.seal(`${data}\n${metadata}`, true, bindingOf(stream, position))).sealed
+      : null;
+    rows.push({
+      id: content.id,
+      type: content.type,
+      sequence_number: position,
+      data: encrypt ? placeholder : data,
+      sealed,
+      causation_id: content.causationId,
+      correlation_id: content.correlationId,
+      metadata: encrypt ? '{}' : metadata,
+      author: context.agent,
+      seq,
+      occurred_at: content.occurredAt,
+      recorded_at: recordedAt,
+    });
+  }
+  yield* addEvents(context.project, stream.id, rows);
+}
+
+/** Rows fetched at once: with contents of a megabyte each, what a page may hold in memory before it is cut. */
+const fetched = 64;
+
+/**
+ * Events after a position, in order: at most `limit`, and fewer when their contents are large. A position that is
+ * missing below the head is not passed over: somebody removed it from the file.
+ */
+export function* page(context: ReadContext, stream: StreamRow, after: number, limit: number): Work<Event[]> {
+  const events: Event[] = [];
+  let bytes = 0;
+  let last = after;
+  while (events.length < limit && last < stream.head) {
+    const wanted = Math.min(limit - events.length, fetched);
+    const rows = yield* eventsBetween(context.project, stream.id, last, stream.head, wanted);
+    for (const row of rows) {
+      const content = yield* contentOf(context, stream, row);
+      bytes += content.data.length + content.metadata.length;
+      if (events.length > 0 && bytes > limits.pageBytes) return events;
+      if (row.sequence_number !== ++last) throw missing(stream, last);
+      events.push(eventOf(stream.id, row, content));
+    }
+    if (rows.length < wanted && last < stream.head) throw missing(stream, last + 1);
+  }
+  return events;
+}
+
+function missing(stream: StreamRow, position: number): RookeryError {
+  return new RookeryError('TAMPERED', `position ${position} of the stream is missing`, {
+    stream: stream.id,
+    position,
+  });
+}
+
+/** What a stored event says, opened where it is sealed. */
+export function* contentOf(
+  context: ReadContext,
+  stream: Pick<StreamRow, 'id' | 'scope' | 'incarnation'>,
+  row: EventRow,
+): Work<Content> {
+  let { data, metadata } = row;
+  if (row.sealed) {
+    const text = yield* context.open(
+      { value: null, sealed: row.sealed },
+      bindingOf(stream, row.sequence_number),
+    );
+    const end = text.indexOf('\n');
+    [data, metadata] = [text.slice(0, end), text.slice(end + 1)];
+  }
+  return {
+    id: row.id,
+    type: row.type,
+    data,
+    causationId: row.causation_id,
+    correlationId: row.correlation_id,
+    metadata,
+    occurredAt: row.occurred_at,
+  };
+}
+
+function eventOf(stream: string, row: EventRow, content: Content): Event {
+  return {
+    id: row.id,
+    stream,
+    position: row.sequence_number,
+    type: row.type,
+    data: JSON.parse(content.data),
+    causationId: row.causation_id,
+    correlationId: row.correlation_id,
+    metadata: JSON.parse(content.metadata) as Record<string, unknown>,
+    author: row.author,
+    seq: row.seq,
+    occurredAt: row.occurred_at,
+    recordedAt: row.recorded_at,
+  };
+}
