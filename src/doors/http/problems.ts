@@ -53,7 +53,7 @@ export interface Problem {
 export function problemOf(thrown: unknown): Problem {
   const error = atTheDoor(asRookeryError(thrown));
   return {
-    type: `https://rookery.dev/errors/${error.code}`,
+    type: `urn:rookery:error:${error.code}`,
     title: error.code,
     status: statusOf[error.code],
     code: error.code,

@@ -11,6 +11,8 @@ import { isBusy, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
 const busyDeadlineMs = 30_000;
+/** The lock is free for moments only, so waiting is short; a hundred waiting processes must leave time to work. */
+const busyPauseMsMax = 20;
 /** How often a process with waiters looks whether another one has committed. The look costs 2.3 µs. */
 const watchIntervalMs = 4;
 
@@ -61,10 +63,10 @@ export class SqliteEngine implements Engine {
     this.#assertOpen();
     await this.#makeRoom();
     const deadline = performance.now() + busyDeadlineMs;
-    while (!this.#tryBegin()) {
+    for (let pauseMs = 1; !this.#tryBegin(); pauseMs = Math.min(pauseMs * 1.5, busyPauseMsMax)) {
       if (performance.now() > deadline) throw busyError();
-      // Random, so that waiting processes do not come back in step; short, because the lock is free for moments only.
-      await delay(1 + jitterMs(2));
+      // Random, so that waiting processes do not come back in step.
+      await delay(pauseMs / 2 + jitterMs(pauseMs));
       this.#assertOpen();
     }
     return this.#finish(work);
