@@ -1,3 +1,7 @@
+import * as access from './domains/access/operations.ts';
+import * as token from './domains/access/tokens.ts';
+import * as fleet from './domains/fleet/operations.ts';
+import * as specialists from './domains/fleet/specialists.ts';
 import * as mail from './domains/mail/operations.ts';
 import * as memory from './domains/memory/operations.ts';
 import type { Operation } from './kernel/operation.ts';
@@ -7,8 +11,12 @@ const { remove: memoryDelete, ...memoryRest } = memory;
 
 /** Every operation there is, by noun and verb. Doors, docs and views are derived from this table. */
 export const operations = {
+  access,
+  fleet,
   mail: { ...mailRest, delete: mailDelete },
   memory: { ...memoryRest, delete: memoryDelete },
+  specialists,
+  token,
 } as const;
 
 export type Operations = typeof operations;

@@ -1,32 +1,25 @@
-import { type Identities, identityForRead } from './access/identity.ts';
-import { type Act, allows, type Guarded, type Identity, levelOf, type Principal } from './access/model.ts';
-import { grantsFor } from './access/statements.ts';
+import { grantOf, grantsCovering } from './access/grant-statements.ts';
+import { agentSubject, type Identities, identityForRead, unusable } from './access/identity.ts';
+import {
+  type Act,
+  type Guarded,
+  type Identity,
+  levelOf,
+  type Principal,
+  type Reason,
+  reasonToAllow,
+} from './access/model.ts';
 import type { Random } from './clock.ts';
 import type { Transaction } from './commit.ts';
-import { type ErrorCode, type ErrorDetails, RookeryError } from './errors.ts';
-import { newId } from './ids.ts';
+import { Denial, type Subject } from './denial.ts';
+import { newId, randomText } from './ids.ts';
 import type { Change, Risk } from './ledger/entry.ts';
 import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
 import { nonceLength } from './vault/primitives.ts';
 import type { Work } from './work.ts';
 
-/** A refusal for lack of a right. Recorded in the ledger; `code` is what the caller gets to see. */
-export class Denial extends RookeryError {
-  readonly subject: Subject;
-
-  constructor(code: ErrorCode, message: string, subject: Subject, details: ErrorDetails = {}) {
-    super(code, message, details);
-    this.subject = subject;
-  }
-}
-
-/** The thing an operation concerns: kind and name become a pseudonym, the scope says whose it is. */
-export interface Subject {
-  readonly kind: string;
-  readonly name: string;
-  readonly scope: string;
-}
+export { Denial, type Subject };
 
 /** Content as it lies in the two columns of a row: clear text, or an envelope. */
 export interface Stored {
@@ -76,27 +69,31 @@ export class ReadContext {
     return this.principal.project;
   }
 
+  /** Who asks. Without scopes, and so without access, when it is unknown, not active or outside its view's swarm. */
   *identity(): Work<Identity> {
     const identity = yield* identityForRead(this.project, this.agent);
     if (!identity) this.callerUnknown = true;
-    return identity ?? { agent: this.agent, scopes: [] };
+    else if (unusable(identity, this.principal) === undefined) return identity;
+    else this.noteDenial(agentSubject(this.agent));
+    return { agent: this.agent, scopes: [] };
   }
 
   /** The policy over one record, grants included. */
   *may(identity: Identity, act: Act, resource: string, record: Guarded): Work<boolean> {
-    if (allows(identity, act, resource, record, [], this.now)) return true;
-    if (identity.scopes.length === 0) return false;
-    const rows = yield* grantsFor(this.project, this.agent, resource, act, record.scope, this.now);
-    const grants = rows.map((row) => ({
-      agent: row.agent_id,
-      act,
-      resource: row.resource,
-      scope: row.scope,
-      prefix: row.prefix,
-      expiresAt: row.expires_at,
-      revokedAt: row.revoked_at,
-    }));
-    return allows(identity, act, resource, record, grants, this.now);
+    return (yield* this.reason(identity, act, resource, record)) !== undefined;
+  }
+
+  /** Why the policy allows it; undefined when it does not. */
+  *reason(identity: Identity, act: Act, resource: string, record: Guarded): Work<Reason | undefined> {
+    const asked = { act, resource, record, now: this.now };
+    const own = reasonToAllow(identity, asked, []);
+    if (own !== undefined || identity.scopes.length === 0) return own;
+    const rows = yield* grantsCovering(
+      this.project,
+      { agent: this.agent, act, resource, ...record },
+      this.now,
+    );
+    return reasonToAllow(identity, asked, rows.map(grantOf));
   }
 
   /** Notes a read of private, team or system data; what all may read is not noted. */
@@ -134,7 +131,7 @@ export class WriteContext extends ReadContext {
     this.#call = call;
   }
 
-  /** Creates the caller when it is new; throws FORBIDDEN when it is not active. */
+  /** A caller that is new comes into being here; one that is not active is refused with FORBIDDEN. */
   override *identity(): Work<Identity> {
     return yield* this.services.identities.inTransaction(this.tx, this.principal);
   }
@@ -145,6 +142,11 @@ export class WriteContext extends ReadContext {
 
   newId(prefix: string): string {
     return newId(prefix, this.now, this.services.random);
+  }
+
+  /** `length` characters that nobody can guess, five bits each. */
+  randomText(length: number): string {
+    return randomText(length, this.services.random);
   }
 
   /**

@@ -19,6 +19,9 @@ function text(length: number) {
 /** Ids of agents, teams, swarms and projects. `/`, `*` and `:` have meanings of their own in channels and scopes. */
 export const id = text(limits.idLength).regex(/^[^/*:\n]+$/, 'no "/", "*" or ":"');
 
+/** An agent id as clients of other systems send it; in routes and audiences of our own, `id` is asked for. */
+export const agentId = text(limits.idLength);
+
 /** Keys, namespaces, streams and groups: any text that can be shown. */
 export const name = text(limits.nameLength);
 

@@ -2,6 +2,7 @@ import { type SpanStatusCode, trace } from '@opentelemetry/api';
 import type { z } from 'zod';
 import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
+import { noteOpening } from './access/presence.ts';
 import type { Clock, Random } from './clock.ts';
 import { GroupCommit, type Transaction } from './commit.ts';
 import { Denial, ReadContext, type Services, type Subject, WriteContext } from './context.ts';
@@ -74,6 +75,7 @@ export class Store {
     await options.engine.transact(function* () {
       yield* migrate(options.engine.capabilities.dialect, now);
       yield* keyring.unlock(now);
+      yield* noteOpening(now);
     });
     return new Store(options, keyring);
   }

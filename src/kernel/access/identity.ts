@@ -1,5 +1,7 @@
 import type { Transaction } from '../commit.ts';
-import { RookeryError } from '../errors.ts';
+import { Denial, type Subject } from '../denial.ts';
+import { invalid } from '../errors.ts';
+import { agentId } from '../schema.ts';
 import type { Keyring } from '../vault/keyring.ts';
 import type { Work } from '../work.ts';
 import { distance, type Identity, type Principal, scopes } from './model.ts';
@@ -24,7 +26,7 @@ export class Identities {
   *inTransaction(tx: Transaction, principal: Principal): Work<Identity> {
     const key = `${principal.project}\n${principal.agent}`;
     const cached = this.#cache.get(key);
-    if (cached && cached.epoch === tx.policyEpoch) return checkActive(cached.identity);
+    if (cached && cached.epoch === tx.policyEpoch) return assertUsable(cached.identity, principal);
     let found = yield* scopesOf(tx.project, principal.agent);
     if (found.length === 0 && !(yield* agentById(tx.project, principal.agent))) {
       yield* createAgent(tx, this.#keyring, principal, { swarm: principal.swarm ?? defaultSwarm });
@@ -35,7 +37,7 @@ export class Identities {
       if (this.#cache.size > 10_000) this.#cache.clear();
       this.#cache.set(key, { epoch: tx.policyEpoch, identity });
     }
-    return checkActive(identity);
+    return assertUsable(identity, principal);
   }
 }
 
@@ -46,18 +48,39 @@ export function* identityForRead(project: string, agent: string): Work<Identity 
   return { agent, scopes: found };
 }
 
-function checkActive(identity: Identity): Identity {
-  if (identity.scopes.length > 0) return identity;
-  throw new RookeryError('FORBIDDEN', `agent ${identity.agent} is not active`, { agent: identity.agent });
+/** An agent as the ledger names it. */
+export function agentSubject(id: string): Subject {
+  return { kind: 'agent', name: id, scope: scopes.project };
+}
+
+/**
+ * Why an identity may do nothing for this principal; undefined when it may. A view that was opened for a swarm the
+ * agent is not in must not fall back to another swarm: what it writes would reach the wrong audience.
+ */
+export function unusable(identity: Identity, { agent, swarm }: Principal): string | undefined {
+  if (identity.scopes.length === 0) return `agent ${agent} is not active`;
+  if (swarm !== undefined && !identity.scopes.includes(scopes.swarm(swarm)))
+    return `agent ${agent} is not a member of swarm ${swarm}`;
+  return undefined;
+}
+
+export function assertUsable(identity: Identity, principal: Principal): Identity {
+  const reason = unusable(identity, principal);
+  if (reason === undefined) return identity;
+  throw new Denial('FORBIDDEN', reason, agentSubject(principal.agent), { agent: principal.agent });
 }
 
 export interface NewAgent {
+  /** Absent: the principal's own agent. */
+  readonly id?: string | undefined;
   readonly swarm: string;
   readonly team?: string | undefined;
   readonly name?: string | undefined;
   readonly type?: string | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** A member of the system audience. Given also to an administrator who comes into being as itself. */
+  readonly system?: boolean | undefined;
 }
 
 /** Inserts the agent, its swarm and team where they are missing, and its memberships; one ledger entry. */
@@ -67,7 +90,8 @@ export function* createAgent(
   principal: Principal,
   agent: NewAgent,
 ): Work<void> {
-  const id = principal.agent;
+  const id = agent.id ?? principal.agent;
+  if (!agentId.safeParse(id).success) throw invalid('agent', 'an agent id: 1 to 256 printable characters');
   yield* addAgent(tx.project, {
     id,
     name: agent.name ?? id,
@@ -81,37 +105,51 @@ export function* createAgent(
   });
   yield* ensureGroup(tx, 'swarms', agent.swarm);
   if (agent.team !== undefined) yield* ensureGroup(tx, 'teams', agent.team);
-  yield* setMemberships(tx, id, { swarm: agent.swarm, team: agent.team, active: true });
+  const system = agent.system ?? isAdministrator(principal, id);
+  yield* setMemberships(tx, id, { swarm: agent.swarm, team: agent.team, active: true, system });
   tx.touch('fleet');
+  tx.touch(`fleet/${id}`);
   tx.record({
     operation: 'fleet.register',
     resource: yield* keyring.pseudonym(tx, 'agent', id),
     level: 'project',
     scope: scopes.project,
-    actor: id,
+    actor: principal.agent,
     via: principal.via,
     token: principal.token,
     decision: 'allow',
     risk: 'low',
     revision: [0, 1],
+    facts: { system: system ? 1 : 0 },
   });
+}
+
+/** Whether the agent is the holder of an admin right itself, not somebody that such a holder acts for. */
+function isAdministrator(principal: Principal, id: string): boolean {
+  return id === principal.agent && principal.via === undefined && principal.rights.has('admin');
 }
 
 export function* ensureGroup(tx: Transaction, table: 'teams' | 'swarms', id: string): Work<void> {
   if (yield* groupById(tx.project, table, id)) return;
-  yield* putGroup(tx.project, table, { id, name: id, description: '', metadata: '{}', created_at: tx.now });
+  const described = { name: id, description: '', metadata: '{}' };
+  yield* putGroup(tx.project, table, { id, ...described, created_at: tx.now, updated_at: tx.now });
 }
 
-/** Rewrites an agent's memberships. One that is not active has none, and with that no access at all. */
+export interface Membership {
+  readonly swarm: string;
+  readonly team?: string | undefined;
+  readonly active: boolean;
+  readonly system?: boolean;
+}
+
+/**
+ * Rewrites an agent's memberships. One that is not active has none, and with that no access at all. Outside the birth
+ * of an agent use `changeMemberships`, which also ends the grants that rested on what was lost.
+ */
 export function* setMemberships(
   tx: Transaction,
   agent: string,
-  {
-    swarm,
-    team,
-    active,
-    system = false,
-  }: { swarm: string; team?: string | undefined; active: boolean; system?: boolean },
+  { swarm, team, active, system = false }: Membership,
 ): Work<void> {
   tx.policyChanged();
   yield* leaveAll(tx.project, agent);

@@ -52,22 +52,23 @@ export interface Grant {
   readonly revokedAt: number | null;
 }
 
+/** Why the policy allows something: the audience it is a member of, its own record, or a grant. */
+export type Reason = 'member' | 'owner' | 'grant';
+
 /**
- * The policy, as a pure function. `statements.ts` has the same as an SQL predicate; a test holds the two equal over
- * the whole matrix. Default deny: an identity without scopes (suspended, unknown) may do nothing.
+ * The policy, as a pure function: the reason to allow, or undefined. `statements.ts` has the same as an SQL predicate;
+ * a test holds the two equal over the whole matrix. Default deny: an identity without scopes (suspended, unknown) may
+ * do nothing. Rights of a token do not appear here: an administrator reads no more than its audiences.
  */
-export function allows(
+export function reasonToAllow(
   identity: Identity,
-  act: Act,
-  resource: string,
-  record: Guarded,
+  { act, resource, record, now }: Asked,
   grants: readonly Grant[],
-  now: number,
-): boolean {
-  if (identity.scopes.length === 0) return false;
-  if (identity.scopes.includes(record.scope)) return true;
-  if (record.owner === identity.agent && act !== 'append') return true;
-  return grants.some(
+): Reason | undefined {
+  if (identity.scopes.length === 0) return undefined;
+  if (identity.scopes.includes(record.scope)) return 'member';
+  if (record.owner === identity.agent && act !== 'append') return 'owner';
+  const granted = grants.some(
     (grant) =>
       grant.agent === identity.agent &&
       grant.act === act &&
@@ -77,6 +78,19 @@ export function allows(
       grant.revokedAt === null &&
       covers(grant.prefix, record.path),
   );
+  return granted ? 'grant' : undefined;
+}
+
+/** What is to be decided. */
+export interface Asked {
+  readonly act: Act;
+  readonly resource: string;
+  readonly record: Guarded;
+  readonly now: number;
+}
+
+export function allows(identity: Identity, asked: Asked, grants: readonly Grant[]): boolean {
+  return reasonToAllow(identity, asked, grants) !== undefined;
 }
 
 /** Whole segments only: `acme` covers `acme` and `acme/x`, not `acme-corp`. */

@@ -19,9 +19,18 @@ export function visible(
       OR EXISTS (
         SELECT 1 FROM grants g
         WHERE g.project_id = ${alias}.project_id AND g.agent_id = ${agent} AND g.resource = '${resource}' AND g.action = ${act}
-          AND g.scope = ${alias}.scope AND g.revoked_at IS NULL AND g.expires_at > ${now}
-          AND (g.prefix = '' OR ${path} = g.prefix OR substr(${path}, 1, length(g.prefix) + 1) = g.prefix || '/')))`;
+          AND g.scope = ${alias}.scope AND ${grantInForce('g', path, now)}))`;
 }
+
+/**
+ * A grant that counts for a path: not revoked, not past its time by the caller's clock and by the store's, on the path
+ * itself or on whole segments above it.
+ */
+export const grantInForce = (alias: string, path: string, now: string): string =>
+  `${alias}.revoked_at IS NULL AND ${alias}.expires_at > ${now}
+    AND ${alias}.expires_at > (SELECT h.clock_ms FROM ledger_heads h WHERE h.project_id = ${alias}.project_id)
+    AND (${alias}.prefix = '' OR ${path} = ${alias}.prefix
+      OR substr(${path}, 1, length(${alias}.prefix) + 1) = ${alias}.prefix || '/')`;
 
 export interface AgentRow {
   id: string;
@@ -44,16 +53,29 @@ const agentColumns =
 const selectAgent = statement(`SELECT ${agentColumns} FROM agents WHERE project_id = $1 AND id = $2`);
 export const agentById = (project: string, id: string) => one<AgentRow>(selectAgent, [project, id]);
 
+// A capability is looked for as JSON text: a superset of those that have it, of which the caller keeps the exact ones.
 const selectAgents = statement(`
   SELECT ${agentColumns} FROM agents
-  WHERE project_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR type = $4) AND ($5 = '' OR team_id = $5)
-  ORDER BY id LIMIT $6`);
+  WHERE project_id = $1 AND id > $2 AND ($3 = '' OR status = $3) AND ($4 = '' OR type = $4)
+    AND ($5 = '' OR team_id = $5) AND ($6 = '' OR swarm_id = $6)
+    AND ($7 = '' OR replace(capabilities, $7, '') <> capabilities)
+  ORDER BY id LIMIT $8`);
 export const agentsAfter = (
   project: string,
   after: string,
-  filter: { status: string; type: string; team: string },
+  filter: { status: string; type: string; team: string; swarm: string; capability: string },
   limit: number,
-) => many<AgentRow>(selectAgents, [project, after, filter.status, filter.type, filter.team, limit]);
+) =>
+  many<AgentRow>(selectAgents, [
+    project,
+    after,
+    filter.status,
+    filter.type,
+    filter.team,
+    filter.swarm,
+    filter.capability === '' ? '' : JSON.stringify(filter.capability),
+    limit,
+  ]);
 
 const insertAgent = statement(`
   INSERT INTO agents (project_id, id, name, type, status, team_id, swarm_id, capabilities, metadata,
@@ -96,7 +118,9 @@ export const changeAgent = (project: string, agent: AgentRow) =>
     agent.updated_at,
   ]);
 
-const touchAgent = statement('UPDATE agents SET last_seen = $3 WHERE project_id = $1 AND id = $2');
+const touchAgent = statement(
+  'UPDATE agents SET last_seen = $3 WHERE project_id = $1 AND id = $2 AND last_seen < $3',
+);
 export const seeAgent = (project: string, id: string, now: number) => change(touchAgent, [project, id, now]);
 
 export interface GroupRow {
@@ -115,13 +139,13 @@ const upsertGroup = {
 function upsertGroupSql(table: string): string {
   return `
     INSERT INTO ${table} (project_id, id, name, description, metadata, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $6)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (project_id, id) DO UPDATE
       SET name = excluded.name, description = excluded.description, metadata = excluded.metadata,
           updated_at = excluded.updated_at`;
 }
 export type GroupTable = keyof typeof upsertGroup;
-export const putGroup = (project: string, table: GroupTable, group: Omit<GroupRow, 'updated_at'>) =>
+export const putGroup = (project: string, table: GroupTable, group: GroupRow) =>
   change(upsertGroup[table], [
     project,
     group.id,
@@ -129,6 +153,7 @@ export const putGroup = (project: string, table: GroupTable, group: Omit<GroupRo
     group.description,
     group.metadata,
     group.created_at,
+    group.updated_at,
   ]);
 
 const selectGroup = {
@@ -170,108 +195,3 @@ export const leave = (project: string, agent: string, scope: string) =>
 
 const deleteMemberships = statement('DELETE FROM memberships WHERE project_id = $1 AND agent_id = $2');
 export const leaveAll = (project: string, agent: string) => change(deleteMemberships, [project, agent]);
-
-export interface GrantRow {
-  id: string;
-  agent_id: string;
-  action: string;
-  resource: string;
-  scope: string;
-  prefix: string;
-  granted_by: string;
-  reason: string;
-  created_at: number;
-  expires_at: number;
-  revoked_at: number | null;
-}
-
-const grantColumns =
-  'id, agent_id, action, resource, scope, prefix, granted_by, reason, created_at, expires_at, revoked_at';
-
-const insertGrant = statement(`
-  INSERT INTO grants (project_id, ${grantColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)`);
-export const addGrant = (project: string, grant: Omit<GrantRow, 'revoked_at'>) =>
-  change(insertGrant, [
-    project,
-    grant.id,
-    grant.agent_id,
-    grant.action,
-    grant.resource,
-    grant.scope,
-    grant.prefix,
-    grant.granted_by,
-    grant.reason,
-    grant.created_at,
-    grant.expires_at,
-  ]);
-
-const selectGrant = statement(`SELECT ${grantColumns} FROM grants WHERE project_id = $1 AND id = $2`);
-export const grantById = (project: string, id: string) => one<GrantRow>(selectGrant, [project, id]);
-
-const selectGrantsFor = statement(`
-  SELECT ${grantColumns} FROM grants
-  WHERE project_id = $1 AND agent_id = $2 AND resource = $3 AND action = $4 AND scope = $5
-    AND revoked_at IS NULL AND expires_at > $6
-  LIMIT 1000`);
-export const grantsFor = (
-  project: string,
-  agent: string,
-  resource: string,
-  act: string,
-  scope: string,
-  now: number,
-) => many<GrantRow>(selectGrantsFor, [project, agent, resource, act, scope, now]);
-
-const selectGrants = statement(`
-  SELECT ${grantColumns} FROM grants
-  WHERE project_id = $1 AND id > $2 AND ($3 = '' OR agent_id = $3 OR granted_by = $3) ORDER BY id LIMIT $4`);
-export const grantsAfter = (project: string, after: string, agent: string, limit: number) =>
-  many<GrantRow>(selectGrants, [project, after, agent, limit]);
-
-const updateGrantRevoked = statement(`
-  UPDATE grants SET revoked_at = $3 WHERE project_id = $1 AND id = $2 AND revoked_at IS NULL`);
-export const revokeGrant = (project: string, id: string, now: number) =>
-  change(updateGrantRevoked, [project, id, now]);
-
-export interface TokenRow {
-  id: string;
-  project_id: string;
-  agent_id: string;
-  secret_hash: Uint8Array;
-  rights: string;
-  label: string;
-  created_at: number;
-  expires_at: number | null;
-  revoked_at: number | null;
-  last_used_at: number | null;
-}
-
-const selectToken = statement('SELECT * FROM tokens WHERE id = $1');
-export const tokenById = (id: string) => one<TokenRow>(selectToken, [id]);
-
-const selectTokens = statement('SELECT * FROM tokens WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3');
-export const tokensAfter = (project: string, after: string, limit: number) =>
-  many<TokenRow>(selectTokens, [project, after, limit]);
-
-const insertToken = statement(`
-  INSERT INTO tokens (id, project_id, agent_id, secret_hash, rights, label, created_at, expires_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`);
-export const addToken = (token: Omit<TokenRow, 'revoked_at' | 'last_used_at'>) =>
-  change(insertToken, [
-    token.id,
-    token.project_id,
-    token.agent_id,
-    token.secret_hash,
-    token.rights,
-    token.label,
-    token.created_at,
-    token.expires_at,
-  ]);
-
-const updateTokenRevoked = statement(`
-  UPDATE tokens SET revoked_at = $3 WHERE project_id = $1 AND id = $2 AND revoked_at IS NULL`);
-export const revokeToken = (project: string, id: string, now: number) =>
-  change(updateTokenRevoked, [project, id, now]);
-
-const updateTokenUsed = statement('UPDATE tokens SET last_used_at = $2 WHERE id = $1');
-export const useToken = (id: string, now: number) => change(updateTokenUsed, [id, now]);
