@@ -10,6 +10,7 @@ export default defineConfig({
           name: 'full',
           include: ['test/**/*.test.ts'],
           exclude: ['test/unit/**', 'test/tidy.test.ts'],
+          globalSetup: 'test/engines/services.ts',
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,0 +1,26 @@
+import type { TestProject } from 'vitest/node';
+import { preparedFolder } from './pglite.ts';
+import { findServer, startServer } from './server.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A Postgres server for this run, or why there is none. */
+    postgres: { readonly url: string } | { readonly missing: string };
+  }
+}
+
+/** Whether a service that is missing fails the run: the case where tests gate a change. */
+export const required: boolean = process.env['ROOKERY_REQUIRE_SERVICES'] === '1';
+
+/** One server for all test files of a run. */
+export default async function startServices(project: TestProject): Promise<() => Promise<void>> {
+  const programs = findServer();
+  const [server] = await Promise.all([programs && startServer(programs), preparedFolder()]);
+  project.provide(
+    'postgres',
+    server ? { url: server.url } : { missing: 'no Postgres server found on this machine' },
+  );
+  return async () => {
+    if (server) await server.stop();
+  };
+}
