@@ -86,12 +86,12 @@ function hasBody(request: Request): boolean {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The JSON body, bounded. Other media types are refused: a web page can post those without asking. */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: Request, limitBytes: number = limits.bodyBytes): Promise<unknown> {
   const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/json') {
     throw new RookeryError('UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json');
   }
-  const text = decodeBody(await readBounded(request));
+  const text = decodeBody(await readBounded(request, limitBytes));
   try {
     return JSON.parse(text);
   } catch {
@@ -102,22 +102,22 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readBounded(request: Request): Promise<Uint8Array> {
+async function readBounded(request: Request, limitBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
-    new RookeryError('TOO_LARGE', `Request too large: at most ${limits.bodyBytes} bytes`, {
+    new RookeryError('TOO_LARGE', `Request too large: at most ${limitBytes} bytes`, {
       field: 'body',
-      limitBytes: limits.bodyBytes,
+      limitBytes,
     });
   const length = request.headers.get('content-length');
   if (length !== null) {
-    if (Number(length) > limits.bodyBytes) throw tooLarge();
+    if (Number(length) > limitBytes) throw tooLarge();
     return new Uint8Array(await request.arrayBuffer());
   }
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of request.body ?? []) {
     total += chunk.length;
-    if (total > limits.bodyBytes) throw tooLarge();
+    if (total > limitBytes) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

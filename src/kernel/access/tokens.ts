@@ -106,15 +106,15 @@ export async function authenticate(
   };
   if (project !== undefined && project !== own.project)
     await refuse(store, own, { kind: 'project', name: project });
-  const other = actFor !== undefined && actFor !== own.agent ? actFor : undefined;
-  if (other !== undefined && !own.rights.has('act-as'))
-    await refuse(store, own, { kind: 'agent', name: other });
-  const principal = other === undefined ? own : actingFor(own, other);
+  const principal = await actAs(store, own, actFor ?? own.agent);
   noteUse(store, row, principal.agent, now);
   return principal;
 }
 
-function actingFor(own: Principal, agent: string): Principal {
+/** The same caller in the place of another agent. Without the right act-as FORBIDDEN, and in the ledger. */
+export async function actAs(store: Store, own: Principal, agent: string): Promise<Principal> {
+  if (agent === own.agent) return own;
+  if (!own.rights.has('act-as')) await refuse(store, own, { kind: 'agent', name: agent });
   const rights = new Set([...own.rights].filter((right) => right !== 'act-as'));
   return { ...own, agent, rights, via: own.agent };
 }
