@@ -13,13 +13,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, extname, join, resolve } from 'node:path';
-import { RookeryError } from './kernel/errors.ts';
-import { keyLength } from './kernel/vault/primitives.ts';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { invalid, RookeryError } from './kernel/errors.ts';
+import { newSigningKey, type Signer, signerFromPem, signerFromSeed } from './kernel/ledger/signer.ts';
+import { hkdf, keyLength } from './kernel/vault/primitives.ts';
 
 export const memoryPath = ':memory:';
 export const databaseName = 'rookery.db';
 export const rootKeyName = 'root.key';
+export const signingKeyName = 'ledger-signing.key';
 
 /** Where the store lies when nobody says: `ROOKERY_DATA`, else the XDG data folder. */
 export function dataFolderOf(environment: NodeJS.ProcessEnv): string {
@@ -27,21 +29,59 @@ export function dataFolderOf(environment: NodeJS.ProcessEnv): string {
   return ROOKERY_DATA || join(XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'rookery');
 }
 
-/** The database file and root key for a path. A path with an ending is the file itself, any other the folder. */
+/** What opening a store takes beside its engine. */
+export interface Secrets {
+  readonly rootKey: Uint8Array;
+  readonly signer: Signer;
+}
+
+/** The database file and keys for a path. A path with an ending is the file itself, any other the folder. */
 export function openFolder(
   path: string,
   options: { readonly masterKey?: Uint8Array | string },
-): { file: string; rootKey: Uint8Array } {
+): { file: string } & Secrets {
   const given = options.masterKey ?? process.env['ROOKERY_MASTER_KEY'];
-  if (path === memoryPath)
-    return { file: path, rootKey: given === undefined ? randomBytes(keyLength) : decodeKey(given) };
+  if (path === memoryPath) {
+    const rootKey = given === undefined ? randomBytes(keyLength) : decodeKey(given);
+    return { file: path, rootKey, signer: derivedSigner(rootKey) };
+  }
   const absolute = resolve(path);
   const isFolder = existsSync(absolute) ? statSync(absolute).isDirectory() : extname(absolute) === '';
   const file = isFolder ? join(absolute, databaseName) : absolute;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  if (given !== undefined) return { file, rootKey: decodeKey(given) };
-  const keyFile = join(dirname(file), isFolder || file.endsWith(databaseName) ? rootKeyName : `${file}.key`);
-  return { file, rootKey: loadRootKey(keyFile, file) };
+  const own = basename(file) === databaseName;
+  const keyFile = own ? join(dirname(file), rootKeyName) : `${file}.key`;
+  const signingKeyFile = own ? join(dirname(file), signingKeyName) : `${file}.signing.key`;
+  // The root key first: a folder that is refused for it is left as it was.
+  const rootKey = given === undefined ? loadRootKey(keyFile, file) : decodeKey(given);
+  return { file, rootKey, signer: loadSigner(signingKeyFile) };
+}
+
+/** The keys of a store on a server, which has no folder to keep one in: the root key must be given. */
+export function givenSecrets(options: { readonly masterKey?: Uint8Array | string }): Secrets {
+  const given = options.masterKey ?? process.env['ROOKERY_MASTER_KEY'];
+  if (given === undefined) {
+    throw invalid(
+      'masterKey',
+      `a store on a server needs ${keyLength} bytes or their base64, here or in ROOKERY_MASTER_KEY (make one with: openssl rand -base64 32)`,
+    );
+  }
+  const rootKey = decodeKey(given);
+  return { rootKey, signer: derivedSigner(rootKey) };
+}
+
+/** The signing key of a store that has no folder of its own. */
+export function derivedSigner(rootKey: Uint8Array): Signer {
+  return signerFromSeed(hkdf(rootKey, new Uint8Array(0), 'rookery/ledger-signing/v1', keyLength));
+}
+
+function loadSigner(keyFile: string): Signer {
+  if (!existsSync(keyFile)) createSecretFile(keyFile, newSigningKey());
+  try {
+    return signerFromPem(readFileSync(keyFile, 'utf8'));
+  } catch (cause) {
+    throw new RookeryError('WRONG_KEY', `${keyFile} does not hold an Ed25519 key`, { keyFile }, { cause });
+  }
 }
 
 function loadRootKey(keyFile: string, databaseFile: string): Uint8Array {

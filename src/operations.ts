@@ -1,5 +1,6 @@
 import * as access from './domains/access/operations.ts';
 import * as token from './domains/access/tokens.ts';
+import * as audit from './domains/audit/operations.ts';
 import * as fleet from './domains/fleet/operations.ts';
 import * as specialists from './domains/fleet/specialists.ts';
 import * as mail from './domains/mail/operations.ts';
@@ -12,6 +13,7 @@ const { remove: memoryDelete, ...memoryRest } = memory;
 /** Every operation there is, by noun and verb. Doors, docs and views are derived from this table. */
 export const operations = {
   access,
+  audit,
   fleet,
   mail: { ...mailRest, delete: mailDelete },
   memory: { ...memoryRest, delete: memoryDelete },

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
-import { dataFolderOf, memoryPath, openFolder } from './folder.ts';
+import { stateChecks } from './checks.ts';
+import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
 import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
 import type { Engine } from './kernel/engine.ts';
+import { invalid } from './kernel/errors.ts';
 import type { Operation } from './kernel/operation.ts';
 import { type CallOptions, type Observation, Store } from './kernel/store.ts';
 import { type Operations, operations } from './operations.ts';
@@ -10,7 +12,10 @@ import { type Operations, operations } from './operations.ts';
 export interface RookeryOptions {
   /** A database file, or a folder that holds one; `:memory:` for a store that ends with the process. */
   readonly path?: string;
-  /** A Postgres URL, in place of a path. Needs the package `pg` and a root key. */
+  /**
+   * A Postgres URL, in place of a path: `postgres://user@host:5432/database?schema=rookery`. Needs the package `pg` and a
+   * root key (`masterKey` or `ROOKERY_MASTER_KEY`). The tables lie in a schema of their own, `rookery` unless named.
+   */
   readonly url?: string;
   /** 32 bytes, or their base64. Without it, the folder's own `root.key`, made at first use. */
   readonly masterKey?: Uint8Array | string;
@@ -64,10 +69,18 @@ export interface Rookery extends View, AsyncDisposable {
  * await coder.memory.set({ key: 'plan', value: { step: 1 }, level: 'team' });
  */
 export async function openRookery(options: RookeryOptions = {}): Promise<Rookery> {
-  const { engine, rootKey } = await openEngine(options);
+  return await openOver(await openEngine(options), options);
+}
+
+/** The same over an engine that is already open, and is closed with the store. */
+export async function openOver(
+  { engine, ...secrets }: { readonly engine: Engine } & Secrets,
+  options: Omit<RookeryOptions, 'path' | 'url' | 'masterKey' | 'durability'> = {},
+): Promise<Rookery> {
   const store = await Store.open({
     engine,
-    rootKey,
+    ...secrets,
+    checks: stateChecks,
     clock: options.clock ?? systemClock,
     random: options.random ?? new PooledRandom(),
     observe: options.observe,
@@ -116,14 +129,17 @@ export function viewOf(store: Store, principal: Principal): View {
   return { ...(Object.fromEntries(domains) as Domains), principal };
 }
 
-async function openEngine(options: RookeryOptions): Promise<{ engine: Engine; rootKey: Uint8Array }> {
+async function openEngine(options: RookeryOptions): Promise<{ engine: Engine } & Secrets> {
   const durability = options.durability ?? 'full';
   if (options.url !== undefined) {
-    throw new Error('postgres: to come');
+    if (options.path !== undefined) throw invalid('path', 'leave it out where there is a url');
+    const secrets = givenSecrets(options);
+    const { openPostgres } = await import('./kernel/engines/postgres/engine.ts');
+    return { engine: await openPostgres(options.url, durability), ...secrets };
   }
   const { SqliteEngine } = await import('./kernel/engines/sqlite/engine.ts');
   const place = options.path === undefined ? dataFolderOf(process.env) : options.path;
-  const { file, rootKey } =
+  const { file, ...secrets } =
     place === memoryPath ? openFolder(memoryPath, options) : openFolder(place, options);
-  return { engine: new SqliteEngine(file, durability), rootKey };
+  return { engine: new SqliteEngine(file, durability), ...secrets };
 }

@@ -14,6 +14,8 @@ import type { Transaction } from './commit.ts';
 import { Denial, type Subject } from './denial.ts';
 import { newId, randomText } from './ids.ts';
 import type { Change, Risk } from './ledger/entry.ts';
+import type { Log } from './ledger/log.ts';
+import type { StateCheck } from './ledger/state.ts';
 import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
 import { nonceLength } from './vault/primitives.ts';
@@ -31,6 +33,12 @@ export interface Services {
   readonly keyring: Keyring;
   readonly identities: Identities;
   readonly random: Random;
+  /** What proving and verifying the ledger takes. */
+  readonly ledger: {
+    readonly keyring: Keyring;
+    readonly log: Log;
+    readonly checks: readonly StateCheck[];
+  };
 }
 
 interface Call {
@@ -67,6 +75,10 @@ export class ReadContext {
 
   get project(): string {
     return this.principal.project;
+  }
+
+  get ledger(): Services['ledger'] {
+    return this.services.ledger;
   }
 
   /** Who asks. Without scopes, and so without access, when it is unknown, not active or outside its view's swarm. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Right } from './access/model.ts';
 import type { ReadContext, WriteContext } from './context.ts';
+import type { Engine } from './engine.ts';
 import type { Risk } from './ledger/entry.ts';
 import type { Work } from './work.ts';
 
@@ -30,6 +31,35 @@ export interface Query<Input extends z.ZodType = z.ZodType, Output extends z.Zod
   readonly kind: 'query';
   run(context: ReadContext, input: z.output<Input>): Work<z.output<Output>>;
   readonly wait?: Wait<ReadContext, z.output<Input>, z.output<Output>>;
+  /** Asked in place of `run`, where there is time for many snapshots. */
+  steps?(context: ReadContext, input: z.output<Input>): Steps<z.output<Output>>;
+}
+
+/**
+ * Many short reads in a row, for what would hold one snapshot too long. The executor runs them one by one and lets
+ * others have their turn in between, so each sees a later state of the store.
+ */
+export type Steps<T> = Generator<() => Work<void>, T, void>;
+
+/** Each step in a snapshot of its own, with a turn of the event loop between them. */
+export async function inManySnapshots<T>(engine: Engine, steps: Steps<T>): Promise<T> {
+  let step = steps.next();
+  while (!step.done) {
+    await engine.read(step.value);
+    await new Promise((resolve) => setImmediate(resolve));
+    step = steps.next();
+  }
+  return step.value;
+}
+
+/** All steps in the one snapshot of a query. */
+export function* inOneSnapshot<T>(steps: Steps<T>): Work<T> {
+  let step = steps.next();
+  while (!step.done) {
+    yield* step.value();
+    step = steps.next();
+  }
+  return step.value;
 }
 
 export interface Mutation<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType>

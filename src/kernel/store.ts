@@ -9,10 +9,13 @@ import { Denial, ReadContext, type Services, type Subject, WriteContext } from '
 import type { Engine } from './engine.ts';
 import { asRookeryError, type ErrorCode, invalid, type RookeryError } from './errors.ts';
 import { once } from './idempotency.ts';
+import { establishLog } from './ledger/log.ts';
 import { ReadWindows, readWindowMs } from './ledger/reads.ts';
+import type { Signer } from './ledger/signer.ts';
+import type { StateCheck } from './ledger/state.ts';
 import { Hints } from './live/hints.ts';
 import { migrate } from './migrations/index.ts';
-import type { Mutation, Operation, Query } from './operation.ts';
+import { inManySnapshots, type Mutation, type Operation, type Query } from './operation.ts';
 import { Keyring } from './vault/keyring.ts';
 import type { Work } from './work.ts';
 
@@ -21,6 +24,10 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly rootKey: Uint8Array;
+  /** Signs the checkpoints of the ledger. */
+  readonly signer: Signer;
+  /** What `audit verify` compares with the ledger. */
+  readonly checks: readonly StateCheck[];
   /** Hears of every operation that ended: for metrics. */
   readonly observe?: ((observation: Observation) => void) | undefined;
 }
@@ -62,7 +69,7 @@ export class Store {
   readonly keyring: Keyring;
   readonly commits: GroupCommit;
   readonly hints: Hints;
-  readonly #services: Services;
+  readonly services: Services;
   readonly #reads = new ReadWindows();
   readonly #clocks = new Map<string, number>();
   readonly #observe: ((observation: Observation) => void) | undefined;
@@ -72,22 +79,24 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     const keyring = new Keyring(options.rootKey, options.random);
     const now = options.clock.now();
-    await options.engine.transact(function* () {
+    const log = await options.engine.transact(function* () {
       yield* migrate(options.engine.capabilities.dialect, now);
       yield* keyring.unlock(now);
       yield* noteOpening(now);
+      return yield* establishLog({ ...options, authenticate: keyring.authenticate });
     });
-    return new Store(options, keyring);
+    return new Store(options, { keyring, log, checks: options.checks });
   }
 
-  private constructor(options: StoreOptions, keyring: Keyring) {
+  private constructor(options: StoreOptions, ledger: Services['ledger']) {
+    const { keyring } = ledger;
     this.engine = options.engine;
     this.clock = options.clock;
     this.random = options.random;
     this.keyring = keyring;
     this.#observe = options.observe;
     this.hints = new Hints(options.engine);
-    this.#services = { keyring, identities: new Identities(keyring), random: options.random };
+    this.services = { keyring, identities: new Identities(keyring), random: options.random, ledger };
     this.commits = new GroupCommit({
       engine: options.engine,
       clock: options.clock,
@@ -223,7 +232,9 @@ export class Store {
     for (let attempt = 0; ; attempt++) {
       const context = this.#readContext(operation, principal, options);
       try {
-        const output = await this.engine.read(() => operation.run(context, input));
+        const output = operation.steps
+          ? await inManySnapshots(this.engine, operation.steps(context, input))
+          : await this.engine.read(() => operation.run(context, input));
         if (context.callerUnknown && attempt === 0) {
           await this.#introduce(operation, principal);
           continue;
@@ -265,7 +276,7 @@ export class Store {
     run: (context: WriteContext) => Work<T>,
   ) {
     const context = (tx: Transaction) =>
-      new WriteContext(callOf(operation, principal, options), tx, this.#services);
+      new WriteContext(callOf(operation, principal, options), tx, this.services);
     return {
       project: principal.project,
       *run(tx: Transaction): Work<T> {
@@ -281,11 +292,7 @@ export class Store {
   }
 
   #readContext(operation: Operation, principal: Principal, options: CallOptions): ReadContext {
-    return new ReadContext(
-      callOf(operation, principal, options),
-      this.now(principal.project),
-      this.#services,
-    );
+    return new ReadContext(callOf(operation, principal, options), this.now(principal.project), this.services);
   }
 
   async #checkRight(operation: Operation, principal: Principal, options: CallOptions): Promise<void> {
@@ -349,7 +356,7 @@ export class Store {
           operation: denied ? window.operation.slice(0, -1) : window.operation,
           risk: 'low' as const,
         };
-        const services = this.#services;
+        const services = this.services;
         return this.commits.submit({
           project: window.principal.project,
           *run(tx): Work<void> {

@@ -136,6 +136,7 @@ export function* write(
   const seq = yield* context.record(subjectOf(namespace, key, scope), {
     revision: [before, revision],
     content,
+    ...(expiresAt !== null && { facts: { expiresAt } }),
   });
   const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, ...stored };
   let owner = author;

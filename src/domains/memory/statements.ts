@@ -184,7 +184,10 @@ export const expiredItems = (project: string, now: number, limit: number) =>
   many<ItemRow>(selectExpired, [project, now, limit]);
 
 const selectCurrentPage = statement(`
-  SELECT ${columns} FROM memory m
+  SELECT ${columns}, m.level, (
+    SELECT count(*) FROM memory_history h
+    WHERE h.project_id = m.project_id AND h.namespace = m.namespace AND h.key = m.key AND h.scope = m.scope) AS kept
+  FROM memory m
   WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope) > ($2, $3, $4)
   ORDER BY m.namespace, m.key, m.scope LIMIT $5`);
 const selectHistoryPage = statement(`
@@ -193,8 +196,8 @@ const selectHistoryPage = statement(`
   FROM memory_history m
   WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope, m.revision) > ($2, $3, $4, $5)
   ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);
-/** All rows in key order, for verification. */
+/** All rows in key order, for verification, with the number of superseded revisions that are kept. */
 export const itemsAfter = (project: string, after: readonly Parameter[], limit: number) =>
-  many<ItemRow>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
+  many<ItemRow & { level: string; kept: number }>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
 export const historyAfter = (project: string, after: readonly Parameter[], limit: number) =>
   many<ItemRow>(selectHistoryPage, [project, ...after, limit]);

@@ -2,10 +2,7 @@ import { isoTime } from '../clock.ts';
 import { change, type Parameter, statement, type Work } from '../work.ts';
 import { type Change, encodeEntry } from './entry.ts';
 import type { Head } from './head.ts';
-import { leafHash } from './tree.ts';
-
-/** Height of a tile: the root of every 256 consecutive leaves is kept, and of every 256 of those, and so on. */
-const tileHeight = 8;
+import { leafHash, tileHeight } from './tree.ts';
 
 const columns =
   'project_id, seq, timestamp, agent_id, operation, status, resource, level, scope, entry, leaf';

@@ -1,7 +1,8 @@
 import type { Level } from '../access/model.ts';
 
 /** How much an operation can do harm: shown in audits, never used to decide. */
-export type Risk = 'low' | 'medium' | 'high' | 'critical';
+export const risks = ['low', 'medium', 'high', 'critical'] as const;
+export type Risk = (typeof risks)[number];
 
 /** What those wait for who follow the ledger itself: touched by every commit that appended to it. */
 export const ledgerTopic = 'audit';

@@ -1,3 +1,5 @@
+import { RookeryError } from '../errors.ts';
+import { equalBytes } from '../vault/primitives.ts';
 import { change, one, statement, type Work } from '../work.ts';
 import { Frontier } from './tree.ts';
 
@@ -17,6 +19,12 @@ export interface Head {
   fence: number;
   /** Counts changes of memberships, grants and agent states: what identity caches are keyed by. */
   policyEpoch: number;
+}
+
+export interface StoredHead {
+  readonly head: Head;
+  /** Authentication code over all of it, made with the root key. */
+  readonly mac: Uint8Array;
 }
 
 interface HeadRow {
@@ -63,7 +71,7 @@ export function* loadHead(project: string, nowText: string): Work<Head> {
 }
 
 /** The head for reading, with the stored authentication code; undefined while the project has no commit. */
-export function* readHead(project: string): Work<{ head: Head; mac: Uint8Array } | undefined> {
+export function* readHead(project: string): Work<StoredHead | undefined> {
   const row = yield* one<HeadRow>(selectHead, [project]);
   return row && { head: decodeHead(project, row), mac: row.mac };
 }
@@ -83,6 +91,22 @@ export function* storeHead(head: Head, authenticate: (bytes: Uint8Array) => Uint
   const { project, frontier, clockMs, fence, policyEpoch } = head;
   const mac = authenticate(headBytes(head));
   yield* change(updateHead, [project, frontier.size, frontier.toBytes(), clockMs, fence, policyEpoch, mac]);
+}
+
+/** A head that no commit has written yet has no code, and nothing that could be changed. */
+export function isAuthentic(
+  { head, mac }: StoredHead,
+  authenticate: (bytes: Uint8Array) => Uint8Array,
+): boolean {
+  const { frontier, clockMs, fence, policyEpoch } = head;
+  if (mac.length === 0) return frontier.size + clockMs + fence + policyEpoch === 0;
+  return equalBytes(mac, authenticate(headBytes(head)));
+}
+
+export function assertAuthentic(stored: StoredHead, authenticate: (bytes: Uint8Array) => Uint8Array): void {
+  if (isAuthentic(stored, authenticate)) return;
+  const { project } = stored.head;
+  throw new RookeryError('TAMPERED', `the head of the ledger was changed: run "audit verify"`, { project });
 }
 
 /** What the authentication code of a head covers: all of it. */

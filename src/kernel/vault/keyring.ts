@@ -146,7 +146,7 @@ export class Keyring {
 
   /**
    * The keys a scope has and had, for verification: a commitment was salted with the one that was current then. Never
-   * creates one. "
+   * creates one.
    */
   *ofScope(project: string, scope: string): Work<DataKey[]> {
     const parent = yield* this.#knownProjectKey(project);

@@ -1,4 +1,4 @@
-import { change, one, statement } from '../work.ts';
+import { change, many, one, statement } from '../work.ts';
 
 export interface KeyRow {
   id: string;
@@ -21,6 +21,12 @@ export const primaryKey = (project: string, purpose: string, scope: string) =>
 
 const selectKey = statement(`SELECT ${columns} FROM keys WHERE project_id = $1 AND id = $2`);
 export const keyById = (project: string, id: string) => one<KeyRow>(selectKey, [project, id]);
+
+const selectKeysOf = statement(`
+  SELECT ${columns} FROM keys WHERE project_id = $1 AND purpose = $2 AND scope = $3 ORDER BY created_at DESC, id LIMIT 1000`);
+/** All keys a scope ever had, the newest first. */
+export const keysOf = (project: string, purpose: string, scope: string) =>
+  many<KeyRow>(selectKeysOf, [project, purpose, scope]);
 
 const insertKey = statement(`
   INSERT INTO keys (project_id, id, parent_id, purpose, scope, algorithm, wrapped, commitment, state, uses, created_at)

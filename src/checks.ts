@@ -1,0 +1,5 @@
+import * as memory from './domains/memory/checks.ts';
+import type { StateCheck } from './kernel/ledger/state.ts';
+
+/** What `audit verify` compares with the ledger, domain by domain. */
+export const stateChecks: readonly StateCheck[] = [...memory.stateChecks];

