@@ -19,7 +19,7 @@ const insertAnswer = statement(`
     DO UPDATE SET request_hash = excluded.request_hash, answer = excluded.answer, expires_at = excluded.expires_at`);
 const deleteExpired = statement(`
   DELETE FROM idempotency WHERE (project_id, agent_id, operation, key) IN
-    (SELECT project_id, agent_id, operation, key FROM idempotency WHERE expires_at <= $1 LIMIT 8)`);
+    (SELECT project_id, agent_id, operation, key FROM idempotency WHERE project_id = $1 AND expires_at <= $2 LIMIT 8)`);
 
 /**
  * Runs a mutation at most once per key: the record commits with the effect, so neither can exist without the other.
@@ -69,6 +69,6 @@ export function* once<T>(
   }
   const { sealed } = yield* context.seal(text, true, binding);
   yield* change(insertAnswer, [project, agent, operation, key, requestHash, sealed, now + retentionMs]);
-  yield* change(deleteExpired, [now]);
+  yield* change(deleteExpired, [project, now]);
   return { value, replayed: false };
 }

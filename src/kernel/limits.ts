@@ -1,8 +1,8 @@
 /** Nothing is unbounded. What is over a limit is refused with an error that names it. */
 export const limits = {
-  /** Length of agent, team, swarm and project ids, in characters. */
+  /** Length of agent, team, swarm and project ids, in bytes of UTF-8. */
   idLength: 256,
-  /** Length of keys, namespaces and stream ids, in characters. */
+  /** Length of keys, namespaces and stream ids, in bytes of UTF-8. */
   nameLength: 512,
   /** One stored value or message as JSON text, in bytes. */
   valueBytes: 1024 * 1024,
@@ -34,6 +34,8 @@ export const limits = {
   leaseMsMax: 86_400_000,
   /** The longest a call may wait for something to happen. */
   waitMsMax: 600_000,
+  /** A path to be leased, in bytes. */
+  pathBytes: 4096,
   patternBytes: 1024,
   patternWildcards: 32,
   patternAlternatives: 64,

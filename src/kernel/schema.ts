@@ -7,13 +7,18 @@ import { limits } from './limits.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const printable = /^[^\u0000-\u001f\u007f]*$/;
 
-function text(length: number) {
+/** Limits count bytes: an index row of Postgres holds 2704 of them, and the keys of some tables have four names. */
+function text(bytes: number) {
   return z
     .string('text')
     .min(1, 'must not be empty')
-    .max(length, `at most ${length} characters`)
+    .max(bytes, `at most ${bytes} bytes`)
     .regex(printable, 'no control characters')
-    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
+    .refine(
+      (value) => value.length * 3 <= bytes || Buffer.byteLength(value) <= bytes,
+      `at most ${bytes} bytes`,
+    );
 }
 
 /** Ids of agents, teams, swarms and projects. `/`, `*` and `:` have meanings of their own in channels and scopes. */
@@ -45,6 +50,7 @@ export const limit = z
 export const cursor = z
   .string('text')
   .max(4096, 'at most 4096 characters')
+  .regex(printable, 'a cursor as it was answered')
   .default('')
   .describe('Page to start after');
 

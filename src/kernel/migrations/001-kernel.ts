@@ -175,7 +175,7 @@ export const kernel: Migration = {
         expires_at BIGINT NOT NULL,
         PRIMARY KEY (project_id, agent_id, operation, key)
       );
-      CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+      CREATE INDEX idempotency_expiry ON idempotency (project_id, expires_at);
       `,
     ) + appendOnly(dialect, 'audit_log'),
 };
