@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Right } from './access/model.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import type { Engine } from './engine.ts';
+import type { RookeryError } from './errors.ts';
 import type { Risk } from './ledger/entry.ts';
 import type { Work } from './work.ts';
 
@@ -79,8 +80,13 @@ export interface Wait<Context, Input, Output> {
   /** Asked at each wake-up, in place of `run`. */
   poll?(context: Context, input: Input, output: Output): Work<Output>;
   /** Asked once when the time is over or the caller went away. */
-  giveUp?(context: Context, input: Input, output: Output): Work<Output>;
+  giveUp?(context: Context, input: Input, output: Output, reason: GiveUpReason): Work<Output>;
+  /** The error that a final answer stands for: thrown once what led to it is committed. */
+  failure?(input: Input, output: Output): RookeryError | undefined;
 }
+
+/** The time is over, or the caller went away. */
+export type GiveUpReason = 'timeout' | 'cancelled';
 
 export type Operation = Query | Mutation;
 

@@ -7,7 +7,7 @@ import type { Clock, Random } from './clock.ts';
 import { GroupCommit, type Transaction } from './commit.ts';
 import { Denial, ReadContext, type Services, type Subject, WriteContext } from './context.ts';
 import type { Engine } from './engine.ts';
-import { asRookeryError, type ErrorCode, invalid, type RookeryError } from './errors.ts';
+import { asRookeryError, type ErrorCode, type RookeryError } from './errors.ts';
 import { once } from './idempotency.ts';
 import { establishLog } from './ledger/log.ts';
 import { ReadWindows, readWindowMs } from './ledger/reads.ts';
@@ -16,6 +16,7 @@ import type { StateCheck } from './ledger/state.ts';
 import { Hints } from './live/hints.ts';
 import { migrate } from './migrations/index.ts';
 import { inManySnapshots, type Mutation, type Operation, type Query } from './operation.ts';
+import { parse } from './parse.ts';
 import { Keyring } from './vault/keyring.ts';
 import type { Work } from './work.ts';
 
@@ -181,10 +182,16 @@ export class Store {
       let answer = await this.#once(operation, principal, input, options);
       for (;;) {
         const pending = wait.pending(input, answer.output);
-        if (!pending) return answer;
+        if (!pending) return settled(wait, input, answer);
         const leftMs = deadline - this.clock.monotonic();
         if (leftMs <= 0 || options.signal?.aborted) {
-          return (await this.#step(operation, principal, input, answer, wait.giveUp, options)) ?? answer;
+          const reason = options.signal?.aborted ? 'cancelled' : 'timeout';
+          const giveUp =
+            wait.giveUp &&
+            ((context: never, asked: unknown, output: z.output<O>) =>
+              wait.giveUp!(context, asked, output, reason));
+          const given = await this.#step(operation, principal, input, answer, giveUp, options);
+          return settled(wait, input, given ?? answer);
         }
         await armed.next(Math.max(1, Math.min(leftMs, tickMs, pending.dueInMs ?? tickMs)), options.signal);
         answer =
@@ -371,21 +378,19 @@ export class Store {
   }
 }
 
+/** An answer that stands for an error is thrown only now, after its commit. */
+function settled<T>(
+  wait: { failure?(input: unknown, output: T): RookeryError | undefined },
+  input: unknown,
+  answer: Answer<T>,
+): Answer<T> {
+  const failure = wait.failure?.(input, answer.output);
+  if (failure) throw failure;
+  return answer;
+}
+
 function callOf(operation: Operation, principal: Principal, options: CallOptions) {
   return { principal, operation: operation.name, risk: operation.risk ?? 'low', request: options.requestId };
-}
-
-/** Validates input and names the first field that does not fit, with what would be accepted. */
-export function parse(schema: z.ZodType, raw: unknown): unknown {
-  const result = schema.safeParse(raw ?? {});
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw invalid(fieldOf(issue), issue.message);
-}
-
-function fieldOf(issue: z.core.$ZodIssue): string {
-  if (issue.path.length > 0) return issue.path.map(String).join('.');
-  return issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'input';
 }
 
 export type { Subject };

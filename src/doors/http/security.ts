@@ -1,8 +1,9 @@
 import type { Principal } from '../../kernel/access/model.ts';
 import { authenticate } from '../../kernel/access/tokens.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
+import { parse } from '../../kernel/parse.ts';
 import * as schema from '../../kernel/schema.ts';
-import { parse, type Store } from '../../kernel/store.ts';
+import type { Store } from '../../kernel/store.ts';
 
 export interface Exposure {
   readonly host: string;
