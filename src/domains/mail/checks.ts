@@ -2,7 +2,7 @@ import { levelOf } from '../../kernel/access/model.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { ReadContext } from '../../kernel/context.ts';
 import type { Entry } from '../../kernel/ledger/entry.ts';
-import type { RecordPage, StateCheck, StoredRecord } from '../../kernel/ledger/state.ts';
+import { differing, type RecordPage, type StateCheck, type StoredRecord } from '../../kernel/ledger/state.ts';
 import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
 import { contentOf, contentText } from './events.ts';
@@ -68,17 +68,13 @@ function streamDifferences(
   row: StreamRow & { level: string },
   entry: Entry,
   birth: Entry | undefined,
-): string[] {
-  const differing: string[] = [];
-  const compare = (column: string, stored: unknown, sealed: unknown) => {
-    if (stored !== sealed) differing.push(column);
-  };
-  compare('head', row.head, entry.revision?.[1]);
-  compare('level', row.level, levelOf(entry.scope));
-  if (!birth) return differing;
-  compare('incarnation', row.incarnation, birth.seq);
-  compare('owner', row.owner, inboxOwner(row.id) ?? birth.actor);
-  return differing;
+): string {
+  return (
+    differing('head', row.head, entry.revision?.[1]) +
+    differing('level', row.level, levelOf(entry.scope)) +
+    differing('incarnation', row.incarnation, birth?.seq ?? row.incarnation) +
+    differing('owner', row.owner, birth ? (inboxOwner(row.id) ?? birth.actor) : row.owner)
+  );
 }
 
 /** The appends that lie whole in a page of events; the page ends before one that may go on. */
@@ -126,18 +122,15 @@ function appendRecord(context: ReadContext, batch: readonly PlacedRow[]): Stored
   };
 }
 
-function appendDifferences(batch: readonly PlacedRow[], entry: Entry): string[] {
-  const differing = new Set<string>();
-  const compare = (column: string, stored: unknown, sealed: unknown) => {
-    if (stored !== sealed) differing.add(column);
-  };
-  compare('sequence_number', batch[0]!.sequence_number, entry.facts?.['first']);
-  compare('sequence_number', batch.length, entry.facts?.['count']);
-  for (const row of batch) {
-    compare('author', row.author, entry.actor);
-    compare('recorded_at', row.recorded_at, isoTime(entry.time));
-  }
-  return [...differing];
+function appendDifferences(batch: readonly PlacedRow[], entry: Entry): string {
+  const time = isoTime(entry.time);
+  const unlike = batch.find((row) => row.author !== entry.actor || row.recorded_at !== time) ?? batch[0]!;
+  return (
+    differing('sequence_number', batch[0]!.sequence_number, entry.facts?.['first']) +
+    differing('count', batch.length, entry.facts?.['count']) +
+    differing('author', unlike.author, entry.actor) +
+    differing('recorded_at', unlike.recorded_at, time)
+  );
 }
 
 /** The text an append committed to, made again from its rows: those of one entry between two positions. */

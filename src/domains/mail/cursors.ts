@@ -37,8 +37,10 @@ export interface Moving {
   readonly reset: boolean;
   /** Store a position for a stream that does not exist. */
   readonly orphan: boolean;
-  /** The id to give a cursor that is new. */
+  /** The id and times to give a cursor that is new. */
   readonly id?: string | undefined;
+  readonly createdAt?: string | undefined;
+  readonly updatedAt?: string | undefined;
 }
 
 export interface Moved {
@@ -86,7 +88,7 @@ function* targetOf(
 
 function* create(
   context: WriteContext,
-  { stream, consumer, position, id: wanted }: Moving,
+  { stream, consumer, position, id: wanted, createdAt, updatedAt }: Moving,
   at: string,
 ): Work<CursorRow> {
   if ((yield* cursorCount(context.project, stream)) >= limits.cursorsPerStream) {
@@ -100,9 +102,16 @@ function* create(
   if (id !== fixed && id.endsWith(defaultCursorId('')))
     throw invalid('id', 'an id that does not end in "_cursor"');
   if (yield* cursorById(context.project, id)) throw invalid('id', 'a cursor id that is not in use');
-  const row = { id, stream_id: stream, consumer_id: consumer, position, created_at: at };
+  const row = {
+    id,
+    stream_id: stream,
+    consumer_id: consumer,
+    position,
+    created_at: createdAt ?? updatedAt ?? at,
+    updated_at: updatedAt ?? createdAt ?? at,
+  };
   yield* addCursor(context.project, row);
-  return { ...row, updated_at: at };
+  return row;
 }
 
 function subjectOf(stream: string, consumer: string, row: StreamRow | undefined): Subject {

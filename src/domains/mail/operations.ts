@@ -7,7 +7,14 @@ import * as schema from '../../kernel/schema.ts';
 import * as cursors from './cursors.ts';
 import * as events from './events.ts';
 import * as model from './model.ts';
-import { changeStream, cursorsAfter, dropStream, streamById, streamsAfter } from './statements.ts';
+import {
+  changeStream,
+  cursorsAfter,
+  dropStream,
+  streamById,
+  streamCount,
+  streamsAfter,
+} from './statements.ts';
 import * as streams from './streams.ts';
 
 export * from './groups/operations.ts';
@@ -220,6 +227,19 @@ const streamList = query({
 
 export { streamList as streams };
 
+export const count = query({
+  name: 'mail.count',
+  summary: 'Count the streams that can be read',
+  input: z.strictObject({}),
+  output: z.object({ streams: z.int() }),
+  access: 'read',
+  route: 'GET /api/v1/mail-count',
+  *run(context) {
+    yield* context.identity();
+    return { streams: yield* streamCount(context.project, context.agent, context.now) };
+  },
+});
+
 export const advance = mutation({
   name: 'mail.advance',
   summary: "Move a consumer's cursor forward",
@@ -233,6 +253,7 @@ export const advance = mutation({
     reset: z.boolean().default(false).describe('Allow the cursor to go back'),
     orphan: z.boolean().default(false).describe('Keep a position also for a stream that does not exist'),
     id: schema.name.optional().describe('For imports: the id of a cursor that is new'),
+    ...model.times,
   }),
   output: z.object({ cursor: model.cursor, head: z.int(), moved: z.boolean() }).nullable(),
   access: 'write',

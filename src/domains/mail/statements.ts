@@ -32,6 +32,13 @@ export const streamsAfter = (
 ) =>
   many<StreamRow>(selectStreams, [project, agent, 'read', now, after, prefix, `${prefix}\u{10ffff}`, limit]);
 
+const countStreams = statement(`
+  SELECT count(*) AS n FROM mailboxes m WHERE m.project_id = $1 AND ${visibleStream}`);
+/** How many streams the agent may read. */
+export function* streamCount(project: string, agent: string, now: number): Work<number> {
+  return (yield* one<{ n: number }>(countStreams, [project, agent, 'read', now]))!.n;
+}
+
 const insertStream = statement(`
   INSERT INTO mailboxes (project_id, id, created_at, updated_at, head, level, scope, post_scope, owner, incarnation)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`);
@@ -178,8 +185,8 @@ export const cursorsAfter = (
 
 const insertCursor = statement(`
   INSERT INTO cursors (project_id, id, stream_type, stream_id, position, consumer_id, created_at, updated_at)
-  VALUES ($1, $2, 'squawk', $3, $4, $5, $6, $6)`);
-export const addCursor = (project: string, cursor: Omit<CursorRow, 'updated_at'>) =>
+  VALUES ($1, $2, 'squawk', $3, $4, $5, $6, $7)`);
+export const addCursor = (project: string, cursor: CursorRow) =>
   change(insertCursor, [
     project,
     cursor.id,
@@ -187,6 +194,7 @@ export const addCursor = (project: string, cursor: Omit<CursorRow, 'updated_at'>
     cursor.position,
     cursor.consumer_id,
     cursor.created_at,
+    cursor.updated_at,
   ]);
 
 const updateCursor = statement(`

@@ -37,7 +37,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     const tokenFile = join(folder, adminTokenName);
     const newToken = await writeAdminToken(rookery.store, tokenFile);
-    const squawk = squawkDoor(rookery.store, { open: options.open ?? false });
+    const squawk = squawkDoor(rookery.store, {
+      allowedOrigins: options.allowOrigin ?? [],
+      onFailure: (error, requestId) => log.error({ requestId, err: error }, 'request failed'),
+      onSweep: (released) => log.info({ released }, `Released ${released} expired locks`),
+    });
     const server = await startServer({
       store: rookery.store,
       port,

@@ -1,0 +1,128 @@
+import type { z } from 'zod';
+import type { Principal, Right } from '../../kernel/access/model.ts';
+import { actAs } from '../../kernel/access/tokens.ts';
+import type { Operation } from '../../kernel/operation.ts';
+import type { Store } from '../../kernel/store.ts';
+import type { DoorCall } from '../http/app.ts';
+import { readJson } from '../http/request.ts';
+import type { Answer, Refused } from './answers.ts';
+
+/** Seed 002 refuses bodies above one mebibyte. */
+const bodyBytes = 1024 * 1024;
+
+export interface Endpoint {
+  readonly method: 'GET' | 'POST';
+  /** Over the raw path; its first group is the path parameter, still encoded. */
+  readonly path: RegExp;
+  /** What the client is told when the server fails. */
+  readonly failure: string;
+  run(exchange: Exchange): Promise<Answer>;
+}
+
+/** One request on its way through an endpoint: what it says, who asks, and the operations it runs. */
+export class Exchange {
+  readonly query: URLSearchParams;
+  readonly #store: Store;
+  readonly #call: DoorCall;
+  readonly #segment: string;
+  #principal: Principal;
+
+  /** Answers who asks before anything of the request is read; throws when nobody may. */
+  static async begin(store: Store, call: DoorCall, endpoint: Endpoint): Promise<Exchange> {
+    const segment = endpoint.path.exec(call.path)?.[1] ?? '';
+    return new Exchange(store, call, segment, await call.identify());
+  }
+
+  private constructor(store: Store, call: DoorCall, segment: string, principal: Principal) {
+    this.query = call.query;
+    this.#store = store;
+    this.#call = call;
+    this.#segment = segment;
+    this.#principal = principal;
+  }
+
+  get agent(): string {
+    return this.#principal.agent;
+  }
+
+  get rights(): Principal['rights'] {
+    return this.#principal.rights;
+  }
+
+  /** On an open server, without a token. */
+  get open(): boolean {
+    return this.#principal.token === undefined;
+  }
+
+  /** On an open server, from a client that did not say who it is: it is whom its request names. */
+  get nameless(): boolean {
+    return this.open && !this.#call.request.headers.has('x-rookery-agent');
+  }
+
+  /** Whether the caller may take the place of others. */
+  get mayActAs(): boolean {
+    return this.nameless || (!this.open && this.rights.has('act-as'));
+  }
+
+  /** Takes the name that the request gives, where the client has none; whom others may speak for is not said here. */
+  speakFor(specialist: string): void {
+    if (this.nameless) this.#principal = { ...this.#principal, agent: specialist };
+  }
+
+  /** From here on the request acts for the specialist it names; FORBIDDEN, and in the ledger, for who may not. */
+  async actAs(specialist: string): Promise<void> {
+    this.speakFor(specialist);
+    const own = this.mayActAs ? this.#principal : { ...this.#principal, rights: new Set<Right>(['read']) };
+    if (specialist !== own.agent) this.#principal = await actAs(this.#store, own, specialist);
+  }
+
+  readonly invoke = async <Op extends Operation>(
+    operation: Op,
+    input: unknown,
+  ): Promise<z.output<Op['output']>> => {
+    const { requestId, request } = this.#call;
+    const key = request.headers.get('idempotency-key') ?? undefined;
+    const idempotencyKey = operation.kind === 'mutation' ? key : undefined;
+    const { signal } = request;
+    const answer = await this.#store.invoke(operation, this.#principal, input, {
+      idempotencyKey,
+      requestId,
+      signal,
+    });
+    return answer.output as z.output<Op['output']>;
+  };
+
+  /** The fields of the JSON body; none when it is JSON of another kind. */
+  async body(): Promise<Readonly<Record<string, unknown>>> {
+    const value = await readJson(this.#call.request, bodyBytes);
+    return isRecord(value) ? value : {};
+  }
+
+  /** The path parameter, decoded once. `invalid`: what to say when it cannot be one. */
+  parameter(invalid: Refused): string {
+    try {
+      const text = decodeURIComponent(this.#segment);
+      if (text !== '') return text;
+    } catch {
+      // said below
+    }
+    throw invalid;
+  }
+
+  /** The path parameter as it was sent, still encoded. */
+  get segment(): string {
+    return this.#segment;
+  }
+
+  now(): number {
+    return this.#store.now(this.#principal.project);
+  }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
