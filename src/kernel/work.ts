@@ -13,6 +13,8 @@ export type Parameter = string | number | null | Uint8Array;
  */
 export interface Statement {
   readonly sql: string;
+  /** Whether it may change anything: all that is not a plain SELECT. */
+  readonly writes: boolean;
   readonly variant?: { readonly when: Dialect; readonly sql: string; readonly because: string };
 }
 
@@ -27,7 +29,8 @@ export interface Request {
 }
 
 export function statement(sql: string, variant?: Statement['variant']): Statement {
-  return variant ? { sql, variant } : { sql };
+  const writes = !/^\s*SELECT\b/i.test(sql);
+  return variant ? { sql, writes, variant } : { sql, writes };
 }
 
 /** The first row, or undefined. */
@@ -47,7 +50,7 @@ export function* change(stmt: Statement, parameters: readonly Parameter[] = []):
 
 /** Several statements in one text, without parameters: schema steps only. */
 export function* script(sql: string): Work<void> {
-  yield { statement: { sql }, parameters: [], rows: 'script' };
+  yield { statement: { sql, writes: true }, parameters: [], rows: 'script' };
 }
 
 /** Drives a work to its end with a synchronous executor. An error of a statement is thrown inside the work. */

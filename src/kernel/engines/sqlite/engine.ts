@@ -230,7 +230,7 @@ export class SqliteEngine implements Engine {
   }
 
   readonly #readOnly = (request: Request): unknown => {
-    if (request.rows === 'count') throw new Error('a read tried to change something');
+    if (request.statement.writes) throw new Error('a read tried to change something');
     return this.#connection.execute(request);
   };
 
