@@ -1,9 +1,10 @@
 import { change, many, one, statement, type Work } from '../work.ts';
 
 /**
- * The policy of `model.ts` as an SQL predicate over a row `r` with `project_id`, `scope`, `owner` and a path
- * expression. Positions of the agent, the act and the time in the caller's parameter list are given, so that the
- * predicate stands inside the query and a LIMIT counts only what may be seen.
+ * The policy of `model.ts` as an SQL predicate over a row with `project_id`, `scope`, `owner` and a path expression.
+ * Positions of the agent, the act and the time in the caller's parameter list are given, so that the predicate stands
+ * inside the query and a LIMIT counts only what may be seen. The long aliases are there so that none hides the
+ * caller's: an `m` inside that meant an `m` outside once let a membership count in every project.
  */
 export function visible(
   alias: string,
@@ -12,14 +13,17 @@ export function visible(
   position: { agent: number; act: number; now: number },
 ): string {
   const [agent, act, now] = [`$${position.agent}`, `$${position.act}`, `$${position.now}`];
-  return `EXISTS (SELECT 1 FROM memberships active WHERE active.project_id = ${alias}.project_id AND active.agent_id = ${agent})
+  return `EXISTS (SELECT 1 FROM memberships policy_any
+      WHERE policy_any.project_id = ${alias}.project_id AND policy_any.agent_id = ${agent})
     AND (
-      ${alias}.scope IN (SELECT m.scope FROM memberships m WHERE m.project_id = ${alias}.project_id AND m.agent_id = ${agent})
+      EXISTS (SELECT 1 FROM memberships policy_own
+        WHERE policy_own.project_id = ${alias}.project_id AND policy_own.agent_id = ${agent}
+          AND policy_own.scope = ${alias}.scope)
       OR (${alias}.owner = ${agent} AND ${act} <> 'append')
-      OR EXISTS (
-        SELECT 1 FROM grants g
-        WHERE g.project_id = ${alias}.project_id AND g.agent_id = ${agent} AND g.resource = '${resource}' AND g.action = ${act}
-          AND g.scope = ${alias}.scope AND ${grantInForce('g', path, now)}))`;
+      OR EXISTS (SELECT 1 FROM grants policy_grant
+        WHERE policy_grant.project_id = ${alias}.project_id AND policy_grant.agent_id = ${agent}
+          AND policy_grant.resource = '${resource}' AND policy_grant.action = ${act}
+          AND policy_grant.scope = ${alias}.scope AND ${grantInForce('policy_grant', path, now)}))`;
 }
 
 /**
@@ -28,7 +32,8 @@ export function visible(
  */
 export const grantInForce = (alias: string, path: string, now: string): string =>
   `${alias}.revoked_at IS NULL AND ${alias}.expires_at > ${now}
-    AND ${alias}.expires_at > (SELECT h.clock_ms FROM ledger_heads h WHERE h.project_id = ${alias}.project_id)
+    AND ${alias}.expires_at > (SELECT policy_head.clock_ms FROM ledger_heads policy_head
+      WHERE policy_head.project_id = ${alias}.project_id)
     AND (${alias}.prefix = '' OR ${path} = ${alias}.prefix
       OR substr(${path}, 1, length(${alias}.prefix) + 1) = ${alias}.prefix || '/')`;
 
