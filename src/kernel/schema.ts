@@ -4,7 +4,6 @@ import { limits } from './limits.ts';
 
 /** Field types that several domains share. Messages say what would be accepted. */
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const printable = /^[^\u0000-\u001f\u007f]*$/;
 
 /** Limits count bytes: an index row of Postgres holds 2704 of them, and the keys of some tables have four names. */

@@ -1,0 +1,6 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { kernelSuite } from './kernel.ts';
+import { migrationSuite } from './migrations.ts';
+
+onEveryEngine('kernel', kernelSuite);
+onEveryEngine('migrations', migrationSuite);
