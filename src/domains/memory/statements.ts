@@ -1,4 +1,5 @@
 import { visible } from '../../kernel/access/statements.ts';
+import { entryBeside } from '../../kernel/ledger/statements.ts';
 import { change, many, one, type Parameter, statement } from '../../kernel/work.ts';
 
 export interface ItemRow {
@@ -183,21 +184,25 @@ const selectExpired = statement(`
 export const expiredItems = (project: string, now: number, limit: number) =>
   many<ItemRow>(selectExpired, [project, now, limit]);
 
+export type CheckedRow = ItemRow & { level: string; entry: string | null };
+
 const selectCurrentPage = statement(`
-  SELECT ${columns}, m.level, (
+  SELECT ${columns}, m.level, ledger.entry, (
     SELECT count(*) FROM memory_history h
     WHERE h.project_id = m.project_id AND h.namespace = m.namespace AND h.key = m.key AND h.scope = m.scope) AS kept
-  FROM memory m
+  FROM memory m ${entryBeside('m')}
   WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope) > ($2, $3, $4)
   ORDER BY m.namespace, m.key, m.scope LIMIT $5`);
-const selectHistoryPage = statement(`
-  SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
-    m.expires_at, m.deleted, m.value, m.sealed
-  FROM memory_history m
-  WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope, m.revision) > ($2, $3, $4, $5)
-  ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);
 /** All rows in key order, for verification, with the number of superseded revisions that are kept. */
 export const itemsAfter = (project: string, after: readonly Parameter[], limit: number) =>
-  many<ItemRow & { level: string; kept: number }>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
+  many<CheckedRow & { kept: number }>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
+
+// The level of a superseded revision is that of its scope.
+const selectHistoryPage = statement(`
+  SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
+    m.expires_at, m.deleted, m.value, m.sealed, ledger.level, ledger.entry
+  FROM memory_history m ${entryBeside('m')}
+  WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope, m.revision) > ($2, $3, $4, $5)
+  ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);
 export const historyAfter = (project: string, after: readonly Parameter[], limit: number) =>
-  many<ItemRow>(selectHistoryPage, [project, ...after, limit]);
+  many<CheckedRow>(selectHistoryPage, [project, ...after, limit]);

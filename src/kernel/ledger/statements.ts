@@ -108,6 +108,10 @@ const selectTexts = statement(`
 export const entriesAfter = (project: string, after: number, limit: number) =>
   many<{ seq: number; entry: string }>(selectTexts, [project, after, limit]);
 
+/** Joins the ledger to rows that name their entry, so that a check reads `ledger.entry` with them. */
+export const entryBeside = (alias: string) =>
+  `LEFT JOIN audit_log ledger ON ledger.project_id = ${alias}.project_id AND ledger.seq = ${alias}.seq`;
+
 const selectText = statement('SELECT entry FROM audit_log WHERE project_id = $1 AND seq = $2');
 export const entryAt = (project: string, seq: number) =>
   one<{ entry: string | null }>(selectText, [project, seq]);

@@ -17,6 +17,11 @@ export function leafHash(entry: string | Uint8Array): Buffer {
   return sha256(typeof entry === 'string' ? `\0${entry}` : Buffer.concat([Buffer.of(0), entry]));
 }
 
+/** The same of an entry, in hexadecimal. */
+export function leafHashText(entry: string): string {
+  return hash('sha256', `\0${entry}`, 'hex');
+}
+
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   nodeInput.set(left, 1);
   nodeInput.set(right, 1 + hashLength);

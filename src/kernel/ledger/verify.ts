@@ -4,9 +4,9 @@ import type { Steps } from '../operation.ts';
 import { decodeEntry, type Entry } from './entry.ts';
 import { type FindingKind, Report, type Verified } from './findings.ts';
 import { Fold } from './fold.ts';
-import { type StateCheck, StateComparison } from './state.ts';
+import { differing, type StateCheck, StateComparison } from './state.ts';
 import { type EntryRow, entriesAfter, entryRowsBetween, newestSeq, unsealedCount } from './statements.ts';
-import { leafHash } from './tree.ts';
+import { leafHashText } from './tree.ts';
 import { TreeVerification } from './verify-tree.ts';
 
 /** Entries and records read at a time: a few milliseconds, after which others get their turn. */
@@ -111,41 +111,34 @@ function readRow(project: string, row: EntryRow, report: Report): Entry | undefi
     report.add({ kind, project, seq: row.seq, subject: `entry ${row.seq}`, message });
   };
   if (typeof row.entry !== 'string') return void find('it has no text');
-  if (leafHash(row.entry).toString('hex') !== row.leaf)
-    find('its text and its leaf hash do not belong together');
+  if (leafHashText(row.entry) !== row.leaf) find('its text and its leaf hash do not belong together');
   let entry: Entry;
   try {
     entry = decodeEntry(row.entry);
   } catch (error) {
     return void find(error instanceof SyntaxError ? 'its text is not JSON' : (error as Error).message);
   }
-  const differing = differences(project, row, entry);
-  if (differing !== '') find(`its text and its columns differ:${differing}`);
+  const columns = differences(project, row, entry);
+  if (columns !== '') find(`its text and its columns differ:${columns}`);
   return entry;
 }
 
-/** Names of the columns that are not as in the entry, each after a space. A million rows pass here: no lists. */
 function differences(project: string, row: EntryRow, entry: Entry): string {
   const time = Number.isSafeInteger(entry.time) ? isoTime(entry.time) : '';
-  const status = entry.decision === 'allow' ? 'completed' : 'failed';
   return (
-    unless(project === entry.log, ' project_id') +
-    unless(row.seq === entry.seq, ' seq') +
-    unless(row.timestamp === time, ' timestamp') +
-    unless(row.agent_id === entry.actor, ' agent_id') +
-    unless(row.operation === entry.op, ' operation') +
-    unless(row.status === status, ' status') +
-    unless(row.resource === entry.resource, ' resource') +
-    unless(row.level === entry.level, ' level') +
-    unless(row.scope === entry.scope, ' scope') +
-    unless(row.duration_ms === null, ' duration_ms') +
-    unless(row.error_message === null, ' error_message') +
-    unless(row.context_json === null, ' context_json')
+    differing('project_id', project, entry.log) +
+    differing('seq', row.seq, entry.seq) +
+    differing('timestamp', row.timestamp, time) +
+    differing('agent_id', row.agent_id, entry.actor) +
+    differing('operation', row.operation, entry.op) +
+    differing('status', row.status, entry.decision === 'allow' ? 'completed' : 'failed') +
+    differing('resource', row.resource, entry.resource) +
+    differing('level', row.level, entry.level) +
+    differing('scope', row.scope, entry.scope) +
+    differing('duration_ms', row.duration_ms, null) +
+    differing('error_message', row.error_message, null) +
+    differing('context_json', row.context_json, null)
   );
-}
-
-function unless(holds: boolean, name: string): string {
-  return holds ? '' : name;
 }
 
 function kindOf(resource: string): string {
