@@ -33,6 +33,7 @@ export class SqliteEngine implements Engine {
   #dataVersion!: StatementSync;
   #lastForeign = 0;
   #closed = false;
+  #held = false;
   readonly #watchers = new Set<() => void>();
   #watchTimer: NodeJS.Timeout | undefined;
 
@@ -51,6 +52,7 @@ export class SqliteEngine implements Engine {
 
   readSync<T>(work: () => Work<T>): T {
     this.#assertOpen();
+    if (this.#held) return driveSync(work(), this.#readOnly);
     this.#beginRead.run();
     try {
       return driveSync(work(), this.#readOnly);
@@ -60,6 +62,34 @@ export class SqliteEngine implements Engine {
   }
 
   async transact<T>(work: () => Work<T>): Promise<T> {
+    await this.#enter();
+    return this.#finish(work);
+  }
+
+  /**
+   * Opens a transaction that stays open over calls: every work of this engine joins it as a savepoint until `letGo`, and
+   * no other process can write meanwhile. For doors that promise transactions over several calls. What was cached of a
+   * store in between is void when it is rolled back: open the store anew then.
+   */
+  async hold(): Promise<void> {
+    await this.#enter();
+    if (this.#held) {
+      this.#abandon();
+      throw new RookeryError('INVALID_INPUT', 'a transaction is open already');
+    }
+    this.#held = true;
+  }
+
+  /** Ends the transaction that `hold` opened; it is durable when this returns, or gone. */
+  letGo(keep: boolean): void {
+    if (!this.#held) throw new RookeryError('INVALID_INPUT', 'no transaction is open');
+    this.#held = false;
+    if (keep) this.#assertTransaction();
+    if (keep) this.#commitOrAbandon();
+    else this.#abandon();
+  }
+
+  async #enter(): Promise<void> {
     this.#assertOpen();
     await this.#makeRoom();
     const deadline = performance.now() + busyDeadlineMs;
@@ -69,7 +99,6 @@ export class SqliteEngine implements Engine {
       await delay(pauseMs / 2 + jitterMs(pauseMs));
       this.#assertOpen();
     }
-    return this.#finish(work);
   }
 
   transactSync<T>(work: () => Work<T>): T {
@@ -163,12 +192,21 @@ export class SqliteEngine implements Engine {
 
   #tryBegin(): boolean {
     try {
-      this.#begin.run();
+      if (!this.#held) this.#begin.run();
+      else {
+        this.#assertTransaction();
+        this.#connection.db.exec('SAVEPOINT held');
+      }
       return true;
     } catch (error) {
       if (isBusy(error)) return false;
       throw translate(error);
     }
+  }
+
+  #assertTransaction(): void {
+    if (this.#connection.db.isTransaction) return;
+    throw new RookeryError('STORAGE_FAILED', 'the transaction was rolled back by an error of the storage');
   }
 
   #finish<T>(work: () => Work<T>): T {
@@ -179,6 +217,12 @@ export class SqliteEngine implements Engine {
       this.#abandon();
       throw translate(error);
     }
+    if (this.#held) this.#connection.db.exec('RELEASE held');
+    else this.#commitOrAbandon();
+    return value;
+  }
+
+  #commitOrAbandon(): void {
     try {
       this.#commit.run();
     } catch (error) {
@@ -188,12 +232,14 @@ export class SqliteEngine implements Engine {
       this.#reopen();
       throw new RookeryError('OUTCOME_UNKNOWN', 'the commit failed on its way to disk', {}, { cause: error });
     }
-    return value;
   }
 
   /** Some errors (disk full, I/O) end the transaction by themselves. */
   #abandon(): void {
-    if (this.#connection.db.isTransaction) this.#rollback.run();
+    const { db } = this.#connection;
+    if (!db.isTransaction) return;
+    if (this.#held) db.exec('ROLLBACK TO held; RELEASE held');
+    else this.#rollback.run();
   }
 
   #reopen(): void {
