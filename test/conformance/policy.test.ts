@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { policySuite } from './policy.ts';
+
+onEveryEngine('policy', policySuite);
