@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../version.ts';
+import { addAuditCommands } from './audit.ts';
 import { exitStatuses, exitStatusOf } from './exit.ts';
 import { addOperationCommands } from './operations.ts';
 import { Output } from './output.ts';
@@ -64,6 +65,7 @@ export function programOf(): Command {
       await backup(file, command.optsWithGlobals());
     });
 
+  addAuditCommands(program);
   addOperationCommands(program);
   exitByThrowing(program);
   return program;

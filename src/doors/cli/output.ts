@@ -46,7 +46,8 @@ export class Output {
       return;
     }
     this.say(`${styleText('red', code)}: ${detail}`);
-    if (details) this.say(renderData(details));
+    const facts = Object.entries(details ?? {}).filter(([name]) => !said.has(name));
+    if (facts.length > 0) this.say(renderData(Object.fromEntries(facts)));
     if (code === 'INTERNAL' && thrown instanceof Error && !(thrown instanceof RookeryError))
       this.say(thrown.stack);
   }
@@ -55,6 +56,9 @@ export class Output {
     write(JSON.stringify({ ...body, warnings: this.#warnings, next: this.#next }));
   }
 }
+
+/** Details that the sentence already tells. */
+const said = new Set(['field', 'accepted', 'kind']);
 
 function write(text: string): void {
   process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
