@@ -50,9 +50,11 @@ const notRun = result.testResults.flatMap((file) =>
 if (notRun.length > 0)
   console.log(`\nNot run on this machine:\n${notRun.map((name) => `  ${name}`).join('\n')}`);
 const strict = process.env['ROOKERY_REQUIRE_SERVICES'] === '1';
+// Published test vectors are not part of the repository: that they are absent is said, and no failure.
+const owed = notRun.filter((name) => !name.startsWith('vectors: '));
 // A file that fails to load has no failed test of its own.
 const failed =
-  Math.max(result.numFailedTests, result.success || run.status === 0 ? 0 : 1) + (strict ? notRun.length : 0);
+  Math.max(result.numFailedTests, result.success || run.status === 0 ? 0 : 1) + (strict ? owed.length : 0);
 console.log(
   `\n${result.numPassedTests} passed, ${failed} failed${notRun.length > 0 ? `, ${notRun.length} skipped` : ''}`,
 );

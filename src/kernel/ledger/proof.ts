@@ -41,9 +41,9 @@ export interface ConsistencyProof {
 
 export function verifyConsistency({ oldSize, size, path, oldRoot, root }: ConsistencyProof): boolean {
   // Nothing can be consistent with an empty tree: sizes 0 and 0 with equal roots are refused too.
-  if (oldSize <= 0n || oldSize > size || !areHashes([oldRoot, root, ...path])) return false;
+  if (oldSize <= 0n || oldSize > size) return false;
   if (oldSize === size) return path.length === 0 && equal(oldRoot, root);
-  if (path.length === 0) return false;
+  if (path.length === 0 || !areHashes([oldRoot, root, ...path])) return false;
   const steps = isPowerOfTwo(oldSize) ? [oldRoot, ...path] : [...path];
   let position = oldSize - 1n;
   let last = size - 1n;
