@@ -1,0 +1,14 @@
+/** What a program imports. Everything else is internal. */
+export type { Level, Principal, Right } from './kernel/access/model.ts';
+export type { Clock, Random } from './kernel/clock.ts';
+export { type ErrorCode, type ErrorDetails, errorCatalogue, RookeryError } from './kernel/errors.ts';
+export type { CallOptions, Observation } from './kernel/store.ts';
+export {
+  type Domains,
+  openRookery,
+  type Rookery,
+  type RookeryOptions,
+  type View,
+  type ViewOptions,
+} from './rookery.ts';
+export { version } from './version.ts';
