@@ -33,12 +33,39 @@ interface Place {
 export function onEveryEngine(title: string, suite: (harness: Harness) => void): void {
   describe(`${title} on sqlite`, () => suite(harnessOn('sqlite', files())));
   describe(`${title} on pglite`, () => suite(harnessOn('pglite', embedded())));
+  onServer(title, ({ harness }) => suite(harness));
+}
+
+/** What a suite gets that is about a real server only. */
+export interface ServerHarness {
+  readonly harness: Harness;
+  /** The server, as its superuser. */
+  readonly url: string;
+  /** The URL of a store that does not exist yet; removed after the test. */
+  fresh(): string;
+}
+
+/** Runs a suite on a real Postgres server alone. Where there is none, it is reported by name. */
+export function onServer(title: string, suite: (server: ServerHarness) => void): void {
   describe(`${title} on postgres`, () => {
     const postgres = inject('postgres');
-    if (postgres && 'url' in postgres) return suite(harnessOn('postgres', server(postgres.url)));
+    if (postgres && 'url' in postgres) return suite(serverHarness(postgres.url));
     const why = postgres?.missing ?? 'this project starts no server';
     it.skipIf(!required)(`not run: ${why}`, () => expect.fail(why));
   });
+}
+
+function serverHarness(url: string): ServerHarness {
+  const place = server(url);
+  const schemas: string[] = [];
+  afterEach(async () => {
+    for (const schema of schemas.splice(0)) await place.remove(schema);
+  });
+  const fresh = () => {
+    schemas.push(place.fresh());
+    return `${url}?schema=${schemas.at(-1)}`;
+  };
+  return { harness: harnessOn('postgres', place), url, fresh };
 }
 
 function harnessOn(engine: EngineName, place: Place): Harness {
@@ -73,7 +100,7 @@ function files(): Place {
   };
 }
 
-const masterKey = Buffer.alloc(32, 'the root key of all test stores');
+export const masterKey: Uint8Array = Buffer.alloc(32, 'the root key of all test stores');
 const freshSchema = () => `test_${randomBytes(8).toString('hex')}`;
 
 function embedded(): Place {

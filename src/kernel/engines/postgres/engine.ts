@@ -71,8 +71,7 @@ export class PostgresEngine implements Engine {
   private constructor(clients: Clients, options: PostgresOptions) {
     this.#clients = clients;
     this.#options = options;
-    // Channels belong to the database, names of channels are short: one for each schema.
-    this.#channel = `rookery_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`;
+    this.#channel = channelOf(options.schema);
     this.#listener = new Listener(clients, this.#channel, (payload) => {
       if (payload !== this.#sender) for (const watcher of this.#watchers) watcher();
     });
@@ -175,6 +174,11 @@ export class PostgresEngine implements Engine {
   #assertOpen(): void {
     if (this.#closed) throw new RookeryError('CLOSED', 'the store is closed');
   }
+}
+
+/** Where the stores of one schema announce their commits. Channels belong to the database, and their names are short. */
+export function channelOf(schema: string): string {
+  return `rookery_${createHash('sha256').update(schema).digest('hex').slice(0, 16)}`;
 }
 
 /** The engine over the package `pg`, at a URL as `location.ts` reads it. */
