@@ -9,6 +9,7 @@ import { type Appended, assertHead, type Event, type NewEvent } from './model.ts
 import {
   addEvents,
   advanceHead,
+  advanceSeen,
   type EventRow,
   eventHome,
   eventsBetween,
@@ -70,9 +71,7 @@ export function* append(context: WriteContext, posting: Posting): Work<Appended>
   const contents = yield* encode(context, events);
   const count = contents.length;
   const row =
-    count === 0
-      ? yield* streamById(context.project, stream)
-      : yield* advanceHead(context.project, stream, count, isoTime(context.now));
+    count === 0 ? yield* streamById(context.project, stream) : yield* reserve(context, stream, count);
   if (row) {
     yield* assertMayPost(context, identity, row);
     const before = row.head - count;
@@ -90,6 +89,30 @@ export function* append(context: WriteContext, posting: Posting): Work<Appended>
   return answer(stream, 0, contents);
 }
 
+/**
+ * Streams as each open store saw them last. Never believed: the statement that reserves positions repeats what was seen
+ * as its condition, and the row is read where that fails. (Reading it each time costs an append 2.3 µs of SQL.)
+ */
+const seenBy = new WeakMap<object, Map<string, StreamRow>>();
+const seenMax = 10_000;
+
+/** Moves the head past the new positions and answers the stream as it is then; undefined when there is none. */
+function* reserve(context: WriteContext, stream: string, count: number): Work<StreamRow | undefined> {
+  const { project } = context;
+  const now = isoTime(context.now);
+  const seen = seenBy.get(context.keyring) ?? new Map<string, StreamRow>();
+  if (seen.size === 0) seenBy.set(context.keyring, seen);
+  const key = `${project}\n${stream}`;
+  const last = seen.get(key);
+  const known = last && (yield* advanceSeen(project, last, count, now)) === 1;
+  const row = known
+    ? { ...last, head: last.head + count, updated_at: now }
+    : yield* advanceHead(project, stream, count, now);
+  if (seen.size >= seenMax) seen.clear();
+  if (row) seen.set(key, row);
+  return row;
+}
+
 /** The first append of a stream, which may be empty. */
 function* begin(
   context: WriteContext,
@@ -104,11 +127,11 @@ function* begin(
 
 function entryOf(before: number, contents: readonly Content[]) {
   const count = contents.length;
-  if (count === 0) return { revision: [0, 0] as const, facts: { created: 1, count } };
+  if (count === 0) return { revision: [0, 0] as const, facts: { count, created: 1 } };
   return {
     revision: [before, before + count] as const,
     content: contentText(contents),
-    facts: { first: before + 1, count },
+    facts: { count, first: before + 1 },
   };
 }
 

@@ -56,7 +56,22 @@ export const addStream = (project: string, stream: StreamRow & { level: string }
     stream.incarnation,
   ]);
 
-// Reserving the positions reads the row in the same step: one crossing into the engine less on the way of every append.
+const updateSeen = statement(`
+  UPDATE mailboxes SET head = head + $3, updated_at = $4
+  WHERE project_id = $1 AND id = $2 AND head = $5 AND incarnation = $6 AND scope = $7 AND post_scope = $8`);
+/** Moves the head by `count` if the stream still is as it was seen; 0 rows otherwise. */
+export const advanceSeen = (project: string, seen: StreamRow, count: number, now: string) =>
+  change(updateSeen, [
+    project,
+    seen.id,
+    count,
+    now,
+    seen.head,
+    seen.incarnation,
+    seen.scope,
+    seen.post_scope,
+  ]);
+
 const updateHead = statement(`
   UPDATE mailboxes AS m SET head = head + $3, updated_at = $4 WHERE m.project_id = $1 AND m.id = $2
   RETURNING ${streamColumns.replaceAll('m.', '')}`);

@@ -89,7 +89,9 @@ export function encodeEntry(place: Place, change: Change): string {
   });
 }
 
-function sortMembers(facts: Readonly<Record<string, number>>): Record<string, number> {
+function sortMembers(facts: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const names = Object.keys(facts);
+  if (names.every((name, i) => i === 0 || names[i - 1]! < name)) return facts;
   return Object.fromEntries(Object.entries(facts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
