@@ -194,6 +194,8 @@ export class Store {
           return settled(wait, input, given ?? answer);
         }
         await armed.next(Math.max(1, Math.min(leftMs, tickMs, pending.dueInMs ?? tickMs)), options.signal);
+        // Nobody waits any more: what looking again would hand out would be lost on the way.
+        if (options.signal?.aborted) continue;
         answer =
           (await this.#step(operation, principal, input, answer, wait.poll, options)) ??
           (await this.#once(operation, principal, input, { ...options, idempotencyKey: undefined }));
