@@ -63,7 +63,7 @@ function differences(row: CheckedRow, entry: Entry, birth: Entry | undefined): s
     differing('updated_at', row.updated_at, entry.time) +
     differing('expires_at', row.expires_at, entry.facts?.['expiresAt'] ?? null) +
     differing('deleted', row.deleted, entry.facts?.['deleted'] ?? 0) +
-    differing('level', row.level, levelOf(entry.scope)) +
+    differing('level', row.level ?? levelOf(row.scope), levelOf(entry.scope)) +
     differing('owner', row.owner, birth?.actor ?? row.owner) +
     differing('created_at', row.created_at, birth?.time ?? row.created_at)
   );

@@ -4,19 +4,23 @@ import { type Change, encodeEntry } from './entry.ts';
 import type { Head } from './head.ts';
 import { leafHash, tileHeight } from './tree.ts';
 
-const columns =
-  'project_id, seq, timestamp, agent_id, operation, status, resource, level, scope, entry, leaf';
-const columnCount = 11;
+const columns = 'project_id, seq, timestamp, agent_id, operation, status, scope, entry, leaf, created_at';
+const columnCount = 9;
+const timestampColumn = 3;
 
-/** Several rows in one statement: crossing into the engine costs more than the row itself. */
+/** Several rows in one statement: crossing into the engine costs as much as the row itself. */
 function insertEntries(rows: number) {
-  const tuple = (row: number) =>
-    `(${Array.from({ length: columnCount }, (_, i) => `$${row * columnCount + i + 1}`).join(', ')})`;
+  const parameter = (row: number, column: number) => `$${row * columnCount + column}`;
+  const tuple = (row: number) => {
+    const own = Array.from({ length: columnCount }, (_, i) => parameter(row, i + 1));
+    return `(${[...own, parameter(row, timestampColumn)].join(', ')})`;
+  };
   return statement(
     `INSERT INTO audit_log (${columns}) VALUES ${Array.from({ length: rows }, (_, i) => tuple(i)).join(', ')}`,
   );
 }
-const chunk = 16;
+/** Measured a row: 4.0 µs alone, 3.3 µs in eights, and rising again above (8.9 µs in fifties). */
+const chunk = 8;
 const insertOne = insertEntries(1);
 const insertChunk = insertEntries(chunk);
 
@@ -41,20 +45,8 @@ export function* appendEntries(
         tiles.push([head.project, height / tileHeight, seq / 2 ** height - 1, root]);
     });
     const status = entry.decision === 'allow' ? 'completed' : 'failed';
-    const { actor, operation, resource, level, scope } = entry;
-    return [
-      head.project,
-      seq,
-      isoTime(head.clockMs),
-      actor,
-      operation,
-      status,
-      resource,
-      level,
-      scope,
-      text,
-      leaf,
-    ];
+    const { actor, operation, scope } = entry;
+    return [head.project, seq, isoTime(head.clockMs), actor, operation, status, scope, text, leaf];
   });
   let done = 0;
   for (; done + chunk <= rows.length; done += chunk) {

@@ -78,8 +78,6 @@ export interface EntryRow {
   agent_id: string;
   operation: string;
   status: string;
-  resource: string | null;
-  level: string | null;
   scope: string | null;
   entry: string | null;
   /** In hexadecimal. */
@@ -90,7 +88,7 @@ export interface EntryRow {
 }
 
 const entryColumns = (leaf: string) => `
-  SELECT seq, timestamp, agent_id, operation, status, resource, level, scope, entry, ${leaf} AS leaf, duration_ms,
+  SELECT seq, timestamp, agent_id, operation, status, scope, entry, ${leaf} AS leaf, duration_ms,
     error_message, context_json
   FROM audit_log WHERE project_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`;
 const selectEntries = statement(entryColumns('lower(hex(leaf))'), {

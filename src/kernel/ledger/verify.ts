@@ -132,8 +132,6 @@ function differences(project: string, row: EntryRow, entry: Entry): string {
     differing('agent_id', row.agent_id, entry.actor) +
     differing('operation', row.operation, entry.op) +
     differing('status', row.status, entry.decision === 'allow' ? 'completed' : 'failed') +
-    differing('resource', row.resource, entry.resource) +
-    differing('level', row.level, entry.level) +
     differing('scope', row.scope, entry.scope) +
     differing('duration_ms', row.duration_ms, null) +
     differing('error_message', row.error_message, null) +

@@ -61,8 +61,6 @@ export const kernel: Migration = {
         created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
         project_id TEXT,
         seq BIGINT,
-        resource TEXT,
-        level TEXT,
         scope TEXT,
         entry TEXT,
         leaf BLOB,

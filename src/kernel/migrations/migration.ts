@@ -22,6 +22,7 @@ export function portable(dialect: Dialect, sql: string): string {
     .replaceAll(/\bINTEGER\b/g, 'BIGINT')
     .replaceAll(/\bREAL\b/g, 'DOUBLE PRECISION')
     .replaceAll(/\bBLOB\b/g, 'BYTEA')
+    .replaceAll(/\bTIMESTAMP\b/g, 'TEXT')
     .replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
 }
 
