@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { tokenSuite } from './tokens.ts';
+
+onEveryEngine('tokens', tokenSuite);
