@@ -34,11 +34,15 @@ export const limits = {
   leaseMsMax: 86_400_000,
   /** The longest a call may wait for something to happen. */
   waitMsMax: 600_000,
-  /** A path to be leased, in bytes. */
-  pathBytes: 4096,
+  /** A path to be leased, in bytes: it stands twice in one index row. */
+  pathBytes: 1024,
   patternBytes: 1024,
   patternWildcards: 32,
   patternAlternatives: 64,
+  /** Live leases on patterns in one project: each lease on a path is compared with all of them. */
+  patternLeases: 1000,
+  /** Holders that share one path. */
+  sharedHolders: 1000,
   /** Waiters queued for leases in one project. */
   waiters: 10_000,
   deliveriesMax: 100,
