@@ -1,4 +1,5 @@
 /** What a program imports. Everything else is internal. */
+export { type FollowOptions, followMail } from './follow.ts';
 export type { Level, Principal, Right } from './kernel/access/model.ts';
 export type { Clock, Random } from './kernel/clock.ts';
 export { type ErrorCode, type ErrorDetails, errorCatalogue, RookeryError } from './kernel/errors.ts';

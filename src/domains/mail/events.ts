@@ -1,4 +1,4 @@
-import { levelOf, sealedByDefault } from '../../kernel/access/model.ts';
+import { type Identity, levelOf, sealedByDefault } from '../../kernel/access/model.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { ReadContext, WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
@@ -9,14 +9,13 @@ import { type Appended, assertHead, type Event, type NewEvent } from './model.ts
 import {
   addEvents,
   advanceHead,
-  advanceSeen,
   type EventRow,
   eventHome,
   eventsBetween,
   type StreamRow,
   streamById,
 } from './statements.ts';
-import { assertMayPost, insert, type Shape, shapeFor, subjectOf, topicOf } from './streams.ts';
+import { assertMayPost, insert, mayPost, type Shape, shapeFor, subjectOf, topicOf } from './streams.ts';
 
 /** Events on their way into rows and out of them. */
 
@@ -66,27 +65,25 @@ export interface Posting {
  * entry whose revision is the head before and after.
  */
 export function* append(context: WriteContext, posting: Posting): Work<Appended> {
-  const { stream, events, expectedHead } = posting;
+  const { stream } = posting;
   const identity = yield* context.identity();
-  const contents = yield* encode(context, events);
+  const contents = yield* encode(context, posting.events);
   const count = contents.length;
-  const row =
-    count === 0 ? yield* streamById(context.project, stream) : yield* reserve(context, stream, count);
-  if (row) {
-    yield* assertMayPost(context, identity, row);
-    const before = row.head - count;
-    assertHead(expectedHead, before);
-    if (count === 0) return answer(stream, before, contents);
+  const row = yield* reserve(context, identity, posting);
+  if (!row) {
+    assertHead(posting.expectedHead, 0);
+    const shape = yield* shapeFor(context, identity, stream);
+    yield* assertMayPost(context, identity, { id: stream, ...shape, post_scope: shape.postScope });
+    yield* begin(context, stream, shape, contents);
+    return answer(stream, 0, contents);
+  }
+  const before = row.head - count;
+  if (count > 0) {
     const seq = yield* context.record(subjectOf(stream, row.scope), entryOf(before, contents));
     yield* store(context, row, { before, seq, contents });
     context.tx.touch(topicOf(stream));
-    return answer(stream, before, contents);
   }
-  assertHead(expectedHead, 0);
-  const shape = yield* shapeFor(context, identity, stream);
-  yield* assertMayPost(context, identity, { id: stream, ...shape, post_scope: shape.postScope });
-  yield* begin(context, stream, shape, contents);
-  return answer(stream, 0, contents);
+  return answer(stream, before, contents);
 }
 
 /**
@@ -97,20 +94,32 @@ const seenBy = new WeakMap<object, Map<string, StreamRow>>();
 const seenMax = 10_000;
 
 /** Moves the head past the new positions and answers the stream as it is then; undefined when there is none. */
-function* reserve(context: WriteContext, stream: string, count: number): Work<StreamRow | undefined> {
-  const { project } = context;
-  const now = isoTime(context.now);
+function* reserve(
+  context: WriteContext,
+  identity: Identity,
+  { stream, events, expectedHead }: Posting,
+): Work<StreamRow | undefined> {
   const seen = seenBy.get(context.keyring) ?? new Map<string, StreamRow>();
   if (seen.size === 0) seenBy.set(context.keyring, seen);
-  const key = `${project}\n${stream}`;
-  const last = seen.get(key);
-  const known = last && (yield* advanceSeen(project, last, count, now)) === 1;
-  const row = known
-    ? { ...last, head: last.head + count, updated_at: now }
-    : yield* advanceHead(project, stream, count, now);
   if (seen.size >= seenMax) seen.clear();
-  if (row) seen.set(key, row);
-  return row;
+  const key = `${context.project}\n${stream}`;
+  const take = function* (row: StreamRow): Work<boolean> {
+    const now = isoTime(context.now);
+    const taken = (yield* advanceHead(context.project, row, events.length, now)) === 1;
+    if (taken) seen.set(key, { ...row, head: row.head + events.length, updated_at: now });
+    return taken;
+  };
+  const guess = events.length > 0 ? seen.get(key) : undefined;
+  const promising = guess && (expectedHead ?? guess.head) === guess.head;
+  if (promising && (yield* mayPost(context, identity, guess)) && (yield* take(guess))) return seen.get(key);
+  const row = yield* streamById(context.project, stream);
+  if (!row) return undefined;
+  yield* assertMayPost(context, identity, row);
+  assertHead(expectedHead, row.head);
+  if (events.length === 0) return row;
+  if (!(yield* take(row)))
+    throw new RookeryError('REVISION_CONFLICT', 'the stream changed meanwhile', { stream });
+  return seen.get(key);
 }
 
 /** The first append of a stream, which may be empty. */

@@ -56,12 +56,12 @@ export const addStream = (project: string, stream: StreamRow & { level: string }
     stream.incarnation,
   ]);
 
-const updateSeen = statement(`
+const updateHead = statement(`
   UPDATE mailboxes SET head = head + $3, updated_at = $4
   WHERE project_id = $1 AND id = $2 AND head = $5 AND incarnation = $6 AND scope = $7 AND post_scope = $8`);
 /** Moves the head by `count` if the stream still is as it was seen; 0 rows otherwise. */
-export const advanceSeen = (project: string, seen: StreamRow, count: number, now: string) =>
-  change(updateSeen, [
+export const advanceHead = (project: string, seen: StreamRow, count: number, now: string) =>
+  change(updateHead, [
     project,
     seen.id,
     count,
@@ -71,13 +71,6 @@ export const advanceSeen = (project: string, seen: StreamRow, count: number, now
     seen.scope,
     seen.post_scope,
   ]);
-
-const updateHead = statement(`
-  UPDATE mailboxes AS m SET head = head + $3, updated_at = $4 WHERE m.project_id = $1 AND m.id = $2
-  RETURNING ${streamColumns.replaceAll('m.', '')}`);
-/** Moves the head by `count` and answers the row as it is then; undefined when there is no such stream. */
-export const advanceHead = (project: string, id: string, count: number, now: string) =>
-  one<StreamRow>(updateHead, [project, id, count, now]);
 
 const updateStream = statement(`
   UPDATE mailboxes SET created_at = $3, updated_at = $4, post_scope = $5 WHERE project_id = $1 AND id = $2`);

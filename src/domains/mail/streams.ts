@@ -50,14 +50,16 @@ export function* mayRead(context: ReadContext, identity: Identity, row: StreamRo
   return yield* context.may(identity, 'read', 'mail', { scope, owner, path });
 }
 
-/** Refuses an append by somebody who is not of the posting audience. */
-export function* assertMayPost(
-  context: WriteContext,
-  identity: Identity,
-  row: Pick<StreamRow, 'id' | 'scope' | 'post_scope' | 'owner'>,
-): Work<void> {
+type Posted = Pick<StreamRow, 'id' | 'scope' | 'post_scope' | 'owner'>;
+
+export function* mayPost(context: WriteContext, identity: Identity, row: Posted): Work<boolean> {
   const guarded = { scope: row.post_scope, owner: row.owner, path: row.id };
-  if (yield* context.may(identity, 'append', 'mail', guarded)) return;
+  return yield* context.may(identity, 'append', 'mail', guarded);
+}
+
+/** Refuses an append by somebody who is not of the posting audience. */
+export function* assertMayPost(context: WriteContext, identity: Identity, row: Posted): Work<void> {
+  if (yield* mayPost(context, identity, row)) return;
   throw new Denial(
     'FORBIDDEN',
     `${context.agent} may not append to this stream`,
