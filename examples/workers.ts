@@ -12,10 +12,10 @@ await lead.mail.append({
 
 // Ada takes an item and dies. Her delivery runs out, and Bob gets the same item, attempt 2.
 const taken = await ada.mail.receive({ ...queue, ackWaitMs: 50 });
-console.log('ada took ', taken.deliveries[0]?.event.data);
+console.log('ada took ', taken?.deliveries[0]?.event.data);
 for (let done = 0; done < 2; ) {
-  const { deliveries } = await bob.mail.receive({ ...queue, waitMs: 1000 });
-  for (const { deliveryId, attempt, event } of deliveries) {
+  const received = await bob.mail.receive({ ...queue, waitMs: 1000 });
+  for (const { deliveryId, attempt, event } of received?.deliveries ?? []) {
     const { path } = event.data as { path: string };
     const { lease } = await bob.locks.acquire({ paths: [path], ttlMs: 5000, waitMs: 1000 });
     await bob.memory.set({ namespace: 'findings', key: path, value: { attempt } });
@@ -26,5 +26,5 @@ for (let done = 0; done < 2; ) {
   }
 }
 // Ada comes back: her acknowledgement is no longer hers to give.
-const late = await ada.mail.ack({ ...queue, deliveries: [taken.deliveries[0]!.deliveryId] });
-console.log('ada late ', late.results[0]?.outcome);
+const late = await ada.mail.ack({ ...queue, deliveries: [taken!.deliveries[0]!.deliveryId] });
+console.log('ada late ', late?.results[0]?.result);

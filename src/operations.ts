@@ -8,21 +8,29 @@ import * as mail from './domains/mail/operations.ts';
 import * as memory from './domains/memory/operations.ts';
 import type { Operation } from './kernel/operation.ts';
 
-// What other domains use of leases, inside transactions of their own, is no operation.
-const { assertFence: _, endLeasesOf: __, ...lockVerbs } = locks;
-const { remove: mailDelete, ...mailRest } = mail;
-const { remove: memoryDelete, ...memoryRest } = memory;
+/** The operations among what a module exports: other domains use some of the rest inside transactions of their own. */
+type Verbs<Module> = {
+  readonly [Name in keyof Module as Module[Name] extends Operation ? Name : never]: Module[Name];
+};
+
+function verbsOf<Module extends object>(module: Module): Verbs<Module> {
+  const verbs = Object.entries(module).filter(([, member]) => typeof member === 'object' && 'kind' in member);
+  return Object.fromEntries(verbs) as Verbs<Module>;
+}
+
+const { remove: mailDelete, ...mailVerbs } = verbsOf(mail);
+const { remove: memoryDelete, ...memoryVerbs } = verbsOf(memory);
 
 /** Every operation there is, by noun and verb. Doors, docs and views are derived from this table. */
 export const operations = {
-  access,
-  audit,
-  fleet,
-  locks: lockVerbs,
-  mail: { ...mailRest, delete: mailDelete },
-  memory: { ...memoryRest, delete: memoryDelete },
-  specialists,
-  token,
+  access: verbsOf(access),
+  audit: verbsOf(audit),
+  fleet: verbsOf(fleet),
+  locks: verbsOf(locks),
+  mail: { ...mailVerbs, delete: mailDelete },
+  memory: { ...memoryVerbs, delete: memoryDelete },
+  specialists: verbsOf(specialists),
+  token: verbsOf(token),
 } as const;
 
 export type Operations = typeof operations;
