@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import type { Bench, NotRun, Row, Scale } from './measure.ts';
 import { httpBenches } from './rows/http.ts';
+import { lockBenches } from './rows/locks.ts';
 import { mailBenches } from './rows/mail.ts';
 import { memoryBenches } from './rows/memory.ts';
 import { redisBenches } from './rows/redis.ts';
@@ -13,6 +14,7 @@ import { footnotesOf, tableOf, verdictOf } from './table.ts';
 const benches: readonly Bench[] = [
   ...memoryBenches,
   ...mailBenches,
+  ...lockBenches,
   ...wakeupBenches,
   ...httpBenches,
   ...storageBenches,

@@ -66,6 +66,18 @@ export function programOf(): Command {
     });
 
   addAuditCommands(program);
+  program
+    .command('demo')
+    .description('let a fleet of processes work through a git repository, kill some, and check the outcome')
+    .argument('[path]', 'a git repository, or a folder in one', '.')
+    .option('--workers <number>', 'worker processes', '12')
+    .option('--limit <number>', 'most files to work through', '400')
+    .option('--keep', 'keep the store afterwards')
+    .action(async (path: string, _, command: Command) => {
+      const { demo } = await import('./demo/main.ts');
+      await demo(path, command.optsWithGlobals());
+    });
+
   addOperationCommands(program);
   exitByThrowing(program);
   return program;
