@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { WriteContext } from '../../kernel/context.ts';
-import { RookeryError } from '../../kernel/errors.ts';
+import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { limits } from '../../kernel/limits.ts';
 import { mutation } from '../../kernel/operation.ts';
@@ -8,10 +8,37 @@ import type { Work } from '../../kernel/work.ts';
 import * as items from './items.ts';
 import * as model from './model.ts';
 
+/** What is written over what is there: unless told otherwise, it lives as long and stays as encrypted as before. */
+interface Rewrite extends items.Address {
+  readonly level: NonNullable<items.Address['level']>;
+  readonly ttl?: number | undefined;
+  readonly encrypt?: boolean | undefined;
+}
+
+/** Replaces the live value of a key by what `next` makes of it, undefined standing for a key that is not there. */
+function* rewrite(
+  context: WriteContext,
+  input: Rewrite,
+  next: (old: unknown) => { field: string; value: unknown },
+): Work<{ revision: number }> {
+  const { scope, current } = yield* items.forWriting(context, input);
+  const alive = current && items.isLive(current, context.now) ? current : undefined;
+  const old: unknown = alive && JSON.parse(yield* items.contentOf(context, alive));
+  const { field, value } = next(old);
+  return yield* items.write(context, current, {
+    namespace: input.namespace,
+    key: input.key,
+    scope,
+    content: encodeValue(field, value),
+    encrypt: input.encrypt ?? items.staysEncrypted(alive),
+    expiresAt: input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now),
+  });
+}
+
 const counterInput = {
   ...model.address,
   ...model.writing,
-  by: z.number().default(1).describe('By how much'),
+  by: z.number('a number').default(1).describe('By how much'),
 };
 const counterOutput = z.object({ value: z.number(), revision: z.int() });
 
@@ -20,23 +47,23 @@ function* add(
   input: z.output<z.ZodObject<typeof counterInput>>,
   by: number,
 ): Work<z.output<typeof counterOutput>> {
-  const { scope, current } = yield* items.forWriting(context, input);
-  const alive = current && items.isLive(current, context.now) ? current : undefined;
-  const old: unknown = alive ? JSON.parse(yield* items.contentOf(context, alive)) : 0;
-  if (typeof old !== 'number')
-    throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a number`, { key: input.key });
-  const value = old + by;
-  const expiresAt =
-    input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
-  const content = encodeValue('value', value);
-  const head = yield* items.write(context, current, {
-    ...input,
-    scope,
-    content,
-    encrypt: input.encrypt,
-    expiresAt,
+  let value = by;
+  const { revision } = yield* rewrite(context, input, (old = 0) => {
+    if (typeof old !== 'number') {
+      throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a number`, { key: input.key });
+    }
+    value = old + by;
+    assertExact(old, by, value);
+    return { field: 'by', value };
   });
-  return { value, revision: head.revision };
+  return { value, revision };
+}
+
+/** Whole numbers add up exactly or not at all: beyond 2^53 an addition could vanish. */
+function assertExact(old: number, by: number, sum: number): void {
+  if (Number.isInteger(old) && Number.isInteger(by) && !Number.isSafeInteger(sum)) {
+    throw invalid('by', 'a result of at most 2^53 - 1 either side of zero');
+  }
 }
 
 export const incr = mutation({
@@ -64,28 +91,24 @@ export const decr = mutation({
 export const append = mutation({
   name: 'memory.append',
   summary: 'Append to a text; a missing key starts empty',
-  input: z.strictObject({ ...model.address, ...model.writing, text: z.string().max(limits.valueBytes) }),
+  input: z.strictObject({
+    ...model.address,
+    ...model.writing,
+    text: z.string('text').max(limits.valueBytes, `at most ${limits.valueBytes} characters`),
+  }),
   output: z.object({ length: z.int(), revision: z.int() }),
   access: 'write',
   route: 'POST /api/v1/memory/{namespace}/{key}/append',
   positional: ['key', 'text'],
   *run(context, input) {
-    const { scope, current } = yield* items.forWriting(context, input);
-    const alive = current && items.isLive(current, context.now) ? current : undefined;
-    const old: unknown = alive ? JSON.parse(yield* items.contentOf(context, alive)) : '';
-    if (typeof old !== 'string')
-      throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a text`, { key: input.key });
-    const value = old + input.text;
-    const expiresAt =
-      input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now);
-    const content = encodeValue('text', value);
-    const head = yield* items.write(context, current, {
-      ...input,
-      scope,
-      content,
-      encrypt: input.encrypt,
-      expiresAt,
+    let length = 0;
+    const { revision } = yield* rewrite(context, input, (old = '') => {
+      if (typeof old !== 'string') {
+        throw new RookeryError('NOT_A_NUMBER', `${input.key} does not hold a text`, { key: input.key });
+      }
+      length = old.length + input.text.length;
+      return { field: 'text', value: old + input.text };
     });
-    return { length: value.length, revision: head.revision };
+    return { length, revision };
   },
 });

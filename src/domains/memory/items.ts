@@ -1,7 +1,9 @@
 import { type Identity, type Level, levelOf, scopeFor, sealedByDefault } from '../../kernel/access/model.ts';
 import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
+import { readHead } from '../../kernel/ledger/head.ts';
 import { limits } from '../../kernel/limits.ts';
+import { keyIdOf } from '../../kernel/vault/envelope.ts';
 import type { Work } from '../../kernel/work.ts';
 import type { Item, ItemHead } from './model.ts';
 import {
@@ -10,6 +12,7 @@ import {
   type ItemRow,
   itemIn,
   keepRevision,
+  liveItem,
   nearestItem,
   ownedItem,
   replaceItem,
@@ -26,6 +29,12 @@ export interface Address {
 
 export function isLive(row: Pick<ItemRow, 'deleted' | 'expires_at'>, now: number): boolean {
   return row.deleted === 0 && (row.expires_at === null || row.expires_at > now);
+}
+
+/** The store clock. A query knows it as this process does; another one may have seen a later time. */
+export function* storeClock(context: ReadContext): Work<number> {
+  const stored = yield* readHead(context.project);
+  return Math.max(context.now, stored?.head.clockMs ?? 0);
 }
 
 export function subjectOf(namespace: string, key: string, scope: string): Subject {
@@ -46,13 +55,11 @@ export function* find(context: ReadContext, address: Address): Work<ItemRow | un
   }
   const identity = yield* context.identity();
   const scope = scopeFor(identity, level, audience);
-  const row = yield* itemIn(project, namespace, key, scope);
+  const row = yield* liveItem(project, namespace, key, scope, now);
   const guarded = { scope, owner: row?.owner ?? '', path: `${namespace}/${key}` };
-  if (!(yield* context.may(identity, 'read', 'memory', guarded))) {
-    context.noteDenial(subjectOf(namespace, key, scope));
-    return undefined;
-  }
-  return row && isLive(row, now) ? row : undefined;
+  if (yield* context.may(identity, 'read', 'memory', guarded)) return row;
+  context.noteDenial(subjectOf(namespace, key, scope));
+  return undefined;
 }
 
 export function headOf(row: Omit<ItemRow, 'value' | 'sealed'>): ItemHead {
@@ -68,6 +75,11 @@ export function headOf(row: Omit<ItemRow, 'value' | 'sealed'>): ItemHead {
     updatedAt: row.updated_at,
     expiresAt: row.expires_at,
   };
+}
+
+/** A changed item stays as encrypted as it was; where the level decides, nothing is said. */
+export function staysEncrypted(row: ItemRow | undefined): true | undefined {
+  return row?.sealed && keyIdOf(row.sealed) ? true : undefined;
 }
 
 export function* contentOf(context: ReadContext, row: ItemRow): Work<string> {
@@ -216,12 +228,13 @@ export function assertRevision(
   expected: number | undefined,
   current: ItemRow | undefined,
   now: number,
+  field = 'expectedRevision',
 ): void {
   if (expected === undefined) return;
   const actual = current && isLive(current, now) ? current.revision : 0;
   if (actual === expected) return;
   throw new RookeryError('REVISION_CONFLICT', `the revision is ${actual}, not ${expected}`, {
-    field: 'expectedRevision',
+    field,
     expected,
     actual,
   });

@@ -64,17 +64,39 @@ export function expiryOf(ttlSeconds: number | undefined, now: number): number | 
   return ttlSeconds ? now + ttlSeconds * 1000 : null;
 }
 
+/** After every text that a name can be. */
+export const lastText = '\u{10ffff}'.repeat(limits.nameLength / 4);
+
 /**
- * A glob over keys (`*` any run, `?` one character) as the pattern and the literal prefix that every match starts
- * with, so that the store reads only that range.
+ * A glob over keys (`*` any run, `?` one character), with the range that its literal beginning leaves, so that the
+ * store reads no more than that.
  */
-export function keyPattern(glob: string): { prefix: string; matches: (key: string) => boolean } {
+export function keyPattern(glob: string): { from: string; to: string; matches: (key: string) => boolean } {
   const special = glob.search(/[*?]/);
-  if (special < 0) return { prefix: glob, matches: (key) => key === glob };
-  const source = glob
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${source}$`, 'su');
-  return { prefix: glob.slice(0, special), matches: (key) => expression.test(key) };
+  if (special < 0) return { from: glob, to: glob, matches: (key) => key === glob };
+  const pattern = [...glob];
+  const from = glob.slice(0, special);
+  return { from, to: from + lastText, matches: (key) => matchesGlob(pattern, [...key]) };
+}
+
+/** It only ever goes back to the last `*`: no pattern takes more steps than its length times that of the text. */
+function matchesGlob(pattern: readonly string[], text: readonly string[]): boolean {
+  let [at, position] = [0, 0];
+  let star: { readonly at: number; readonly position: number } | undefined;
+  while (position < text.length) {
+    if (pattern[at] === '*') {
+      star = { at, position };
+      at++;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === text[position])) {
+      at++;
+      position++;
+    } else if (star) {
+      star = { at: star.at, position: star.position + 1 };
+      [at, position] = [star.at + 1, star.position];
+    } else {
+      return false;
+    }
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
 }

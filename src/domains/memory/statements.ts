@@ -18,6 +18,9 @@ export interface ItemRow {
   sealed: Uint8Array | null;
 }
 
+/** An item without its value. */
+export type KeyRow = Omit<ItemRow, 'value' | 'sealed'>;
+
 const columns = `m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.created_at, m.updated_at,
   m.expires_at, m.deleted, m.value, m.sealed`;
 
@@ -50,6 +53,13 @@ const selectItem = statement(`
 /** The row in exactly this scope, live or not. */
 export const itemIn = (project: string, namespace: string, key: string, scope: string) =>
   one<ItemRow>(selectItem, [project, namespace, key, scope]);
+
+const selectLive = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND m.namespace = $2 AND m.key = $3 AND m.scope = $4 AND ${live('$5')}`);
+/** The live item in exactly this scope. */
+export const liveItem = (project: string, namespace: string, key: string, scope: string, now: number) =>
+  one<ItemRow>(selectLive, [project, namespace, key, scope, now]);
 
 const insertItem = statement(`
   INSERT INTO memory (project_id, namespace, key, scope, level, owner, author, revision, seq, created_at, updated_at,
@@ -131,22 +141,28 @@ const selectRevisions = statement(`
     m.expires_at, m.deleted, m.value, m.sealed
   FROM memory_history m
   WHERE m.project_id = $1 AND m.namespace = $2 AND m.key = $3 AND m.scope = $4 AND m.revision < $5 AND m.seq <= $6
-  ORDER BY m.revision DESC LIMIT $7`);
-/** Superseded revisions below one, newest first, as of a ledger position. */
-export const revisionsBelow = (
+    AND ($7 = '' OR m.owner = $7)
+  ORDER BY m.revision DESC LIMIT $8`);
+export interface RevisionRange {
+  /** Revisions smaller than this one. */
+  readonly below: number;
+  /** As of this ledger position. */
+  readonly asOf: number;
+  /** Only those of this owner; empty for all. */
+  readonly owner: string;
+  readonly limit: number;
+}
+/** Superseded revisions, newest first. */
+export const revisionsIn = (
   project: string,
-  namespace: string,
-  key: string,
-  scope: string,
-  below: number,
-  asOf: number,
-  limit: number,
-) => many<ItemRow>(selectRevisions, [project, namespace, key, scope, below, asOf, limit]);
+  { namespace, key, scope }: Pick<ItemRow, 'namespace' | 'key' | 'scope'>,
+  { below, asOf, owner, limit }: RevisionRange,
+) => many<ItemRow>(selectRevisions, [project, namespace, key, scope, below, asOf, owner, limit]);
 
 const visibleItem = visible('m', 'memory', "(m.namespace || '/' || m.key)", { agent: 2, act: 9, now: 5 });
 const selectKeys = statement(`
   SELECT ${columns.replace(', m.value, m.sealed', '')} FROM memory m
-  WHERE m.project_id = $1 AND m.namespace = $3 AND m.key >= $4 AND m.key > $6 AND m.key <= $7
+  WHERE m.project_id = $1 AND m.namespace = $3 AND m.key >= $4 AND (m.key, m.scope) > ($6, $11) AND m.key <= $7
     AND ($8 = '' OR m.scope = $8) AND ${live('$5')} AND ${visibleItem}
   ORDER BY m.key, m.scope LIMIT $10`);
 /** Heads of items in a range of keys, each that the agent may read; filtered before they are counted. */
@@ -154,22 +170,23 @@ export const itemsBetween = (
   project: string,
   agent: string,
   namespace: string,
-  range: { from: string; after: string; to: string },
+  range: { from: string; after: Pick<ItemRow, 'key' | 'scope'>; to: string },
   scope: string,
   now: number,
   limit: number,
 ) =>
-  many<Omit<ItemRow, 'value' | 'sealed'>>(selectKeys, [
+  many<KeyRow>(selectKeys, [
     project,
     agent,
     namespace,
     range.from,
     now,
-    range.after,
+    range.after.key,
     range.to,
     scope,
     'read',
     limit,
+    range.after.scope,
   ]);
 
 const selectScopeKeys = statement(`
@@ -184,7 +201,8 @@ const selectExpired = statement(`
 export const expiredItems = (project: string, now: number, limit: number) =>
   many<ItemRow>(selectExpired, [project, now, limit]);
 
-export type CheckedRow = ItemRow & { level: string; entry: string | null };
+/** A superseded revision stores no level of its own: it is that of its scope. */
+export type CheckedRow = ItemRow & { level?: string; entry: string | null };
 
 const selectCurrentPage = statement(`
   SELECT ${columns}, m.level, ledger.entry, (
@@ -197,10 +215,9 @@ const selectCurrentPage = statement(`
 export const itemsAfter = (project: string, after: readonly Parameter[], limit: number) =>
   many<CheckedRow & { kept: number }>(selectCurrentPage, [project, ...after.slice(0, 3), limit]);
 
-// The level of a superseded revision is that of its scope.
 const selectHistoryPage = statement(`
   SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
-    m.expires_at, m.deleted, m.value, m.sealed, ledger.level, ledger.entry
+    m.expires_at, m.deleted, m.value, m.sealed, ledger.entry
   FROM memory_history m ${entryBeside('m')}
   WHERE m.project_id = $1 AND (m.namespace, m.key, m.scope, m.revision) > ($2, $3, $4, $5)
   ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);

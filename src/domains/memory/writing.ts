@@ -6,7 +6,7 @@ import { mutation } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import * as items from './items.ts';
 import * as model from './model.ts';
-import { expiredItems, type ItemRow, liveItemsIn } from './statements.ts';
+import { expiredItems, liveItemsIn } from './statements.ts';
 
 export const set = mutation({
   name: 'memory.set',
@@ -74,10 +74,10 @@ export const mset = mutation({
   *run(context, { entries, ...shared }) {
     const written: model.ItemHead[] = [];
     const expiresAt = model.expiryOf(shared.ttl, context.now);
-    for (const { key, value, expectedRevision } of entries) {
-      const content = encodeValue('value', value);
+    for (const [i, { key, value, expectedRevision }] of entries.entries()) {
+      const content = encodeValue(`entries.${i}.value`, value);
       const { scope, current } = yield* items.forWriting(context, { ...shared, key });
-      items.assertRevision(expectedRevision, current, context.now);
+      items.assertRevision(expectedRevision, current, context.now, `entries.${i}.expectedRevision`);
       const { namespace, encrypt } = shared;
       written.push(
         yield* items.write(context, current, { namespace, key, scope, content, encrypt, expiresAt }),
@@ -104,16 +104,11 @@ export const expire = mutation({
       ...input,
       scope,
       content,
-      encrypt: keepsSeal(current),
+      encrypt: items.staysEncrypted(current),
       expiresAt,
     });
   },
 });
-
-/** A changed item stays as encrypted as it was; where the level decides, nothing is said. */
-function keepsSeal(row: ItemRow): true | undefined {
-  return row.sealed !== null ? true : undefined;
-}
 
 export const clear = mutation({
   name: 'memory.clear',
@@ -148,7 +143,8 @@ export const clear = mutation({
 export const prune = mutation({
   name: 'memory.prune',
   summary: 'Tidy away items whose time to live is over',
-  description: 'Expired items are unreadable anyway; this frees their space. A server does it by itself.',
+  description:
+    'Expired items are unreadable anyway; this ends them for good, with a ledger entry each. A server does it by itself.',
   input: z.strictObject({ limit: schema.limit }),
   output: z.object({ pruned: z.int() }),
   access: 'admin',
