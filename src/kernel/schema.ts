@@ -56,4 +56,10 @@ export const cursor = z
 /** JSON as given; checked and bounded where it is encoded. Required: `undefined` is not JSON. */
 export const json = z.unknown().refine((value) => value !== undefined, 'required: any JSON value');
 
+/** Any text that reads as a time; kept as given. It never decides about order or expiry of what is written now. */
+export const timeText = z
+  .string('text')
+  .max(64, 'at most 64 characters')
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'a time as ISO 8601 text');
+
 export const metadata = z.record(z.string(), z.unknown(), 'a JSON object').default({});

@@ -174,8 +174,14 @@ export function* grant(
     rowOf(firstResource!, 0),
     ...otherResources.map((resource, i) => rowOf(resource, i + 1)),
   ];
-  const seq = yield* recordLife(context, rows, holder.agent === context.agent ? undefined : 'locks.grant');
+  return yield* add(context, rows, holder.agent === context.agent ? undefined : 'locks.grant');
+}
+
+/** Stores the rows of a lease that is new here, in whatever state it comes. */
+export function* add(context: WriteContext, rows: LeaseRows, operation?: string): Work<LeaseRows> {
+  const { expires_at_ms: expiresAt } = rows[0];
   const expiryText = expiresAt === null ? null : isoTime(expiresAt);
+  const seq = yield* recordLife(context, rows, operation);
   for (const row of rows) {
     row.seq = seq;
     yield* addLock(context.project, row, expiryText);

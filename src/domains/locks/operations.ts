@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { isoTime } from '../../kernel/clock.ts';
 import { invalid } from '../../kernel/errors.ts';
+import { limits } from '../../kernel/limits.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import { acquire as acquireLease } from './acquisition.ts';
+import { adopt } from './adoption.ts';
 import { brokenFence, reasons } from './fences.ts';
 import { forceReleaseLease, releaseLease, renewLease } from './holding.ts';
 import { leaseOf, subjectOf as leaseSubject, rowsOf, turnover } from './leases.ts';
@@ -86,6 +88,34 @@ export const forceRelease = mutation({
     return { lease: yield* forceReleaseLease(context, lease, reason) };
   },
 });
+
+const adoptLease = mutation({
+  name: 'locks.adopt',
+  summary: 'Take over a lease that the caller holds in another system, with its id and times',
+  description:
+    'For imports. Released or expired if it is that, else in force until its old end under a new token.',
+  input: z.strictObject({
+    id: schema.name.describe('The id it has there'),
+    path: z.string('text').describe('The file'),
+    purpose: z.enum(model.purposes, `one of ${model.purposes.join(', ')}`).default('edit'),
+    reservedAt: schema.timeText.describe('When it was granted there'),
+    ttlMs: schema
+      .millisecondsUpTo(limits.leaseMsMax)
+      .nullable()
+      .describe('Its time from then on; null for no end'),
+    releasedAt: schema.timeText.optional().describe('When it was released there'),
+    checksum: model.acquireInput.shape.checksum,
+    metadata: model.acquireInput.shape.metadata,
+  }),
+  output: z.object({ lease: model.lease }),
+  access: 'write',
+  route: null,
+  *run(context, input) {
+    return { lease: yield* adopt(context, input) };
+  },
+});
+
+export { adoptLease as adopt };
 
 export const get = query({
   name: 'locks.get',

@@ -13,15 +13,9 @@ import * as schema from '../../kernel/schema.ts';
  */
 export const stream = schema.name.describe('The stream');
 
-/** Any text that reads as a time; kept as given. Never decides about order or expiry. */
-const timeText = z
-  .string('text')
-  .max(64, 'at most 64 characters')
-  .refine((text) => !Number.isNaN(Date.parse(text)), 'a time as ISO 8601 text');
-
 export const times = {
-  createdAt: timeText.optional().describe('For imports: when it was created elsewhere'),
-  updatedAt: timeText.optional().describe('For imports: when it was changed last elsewhere'),
+  createdAt: schema.timeText.optional().describe('For imports: when it was created elsewhere'),
+  updatedAt: schema.timeText.optional().describe('For imports: when it was changed last elsewhere'),
 };
 
 /** Who may read and who may post. */
@@ -52,7 +46,9 @@ const eventFields = {
   causationId: schema.name.optional().describe('The event or request that caused it'),
   correlationId: schema.name.optional().describe('What it belongs to'),
   metadata: schema.metadata,
-  occurredAt: timeText.optional().describe('When it happened; now when left out. Never decides about order'),
+  occurredAt: schema.timeText
+    .optional()
+    .describe('When it happened; now when left out. Never decides about order'),
 };
 
 /** One message, as `mail.send` takes it. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createSecretFile, rootKeyName } from '../../folder.ts';
-import { ensureAdminToken } from '../../kernel/access/tokens.ts';
+import { administrator, ensureAdminToken } from '../../kernel/access/tokens.ts';
 import { invalid } from '../../kernel/errors.ts';
 import { openRookery } from '../../rookery.ts';
 import { Metrics } from '../http/metrics.ts';
@@ -38,6 +38,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const tokenFile = join(folder, adminTokenName);
     const newToken = await writeAdminToken(rookery.store, tokenFile);
     const squawk = squawkDoor(rookery.store, {
+      agent: administrator,
       allowedOrigins: options.allowOrigin ?? [],
       onFailure: (error, requestId) => log.error({ requestId, err: error }, 'request failed'),
       onSweep: (released) => log.info({ released }, `Released ${released} expired locks`),

@@ -1,21 +1,37 @@
+import type { Principal } from '../../kernel/access/model.ts';
 import type { Store } from '../../kernel/store.ts';
 import { type Door, type DoorCall, routes } from '../http/app.ts';
 import { type Answer, answerTo } from './answers.ts';
 import { type Endpoint, Exchange } from './exchange.ts';
+import type { Invoke } from './invoke.ts';
+import { releaseExpired } from './locks.ts';
+import { reservations } from './routes/ctk.ts';
 import { cursors } from './routes/cursors.ts';
+import { lockEndpoints } from './routes/locks.ts';
 import { mailboxes } from './routes/mailboxes.ts';
 import { specialists } from './routes/specialists.ts';
+import { coordinator } from './routes/status.ts';
+import { Sweep } from './sweep.ts';
 
 export interface SquawkDoorOptions {
   /** Origins of web pages that are told they may read the answers. */
   readonly allowedOrigins?: readonly string[];
   /** Hears of every failure that is the server's own, with the request's id. */
   readonly onFailure?: (error: unknown, requestId: string) => void;
+  /** Who sweeps, in the ledger. */
+  readonly agent?: string;
   /** Hears how many locks a sweep released, when there were any. */
   readonly onSweep?: (released: number) => void;
 }
 
-const endpoints: readonly Endpoint[] = [...mailboxes, ...cursors, ...specialists];
+const endpoints: readonly Endpoint[] = [
+  ...mailboxes,
+  ...cursors,
+  ...specialists,
+  ...lockEndpoints,
+  ...reservations,
+  ...coordinator,
+];
 
 /** Answered beside this door; what it adds is the other methods of the path. */
 const health = /^\/health$/;
@@ -25,12 +41,20 @@ const health = /^\/health$/;
  * seed's sweep of expired locks, until it is closed.
  */
 export function squawkDoor(store: Store, options: SquawkDoorOptions = {}): { door: Door; close(): void } {
+  const { allowedOrigins = [], agent = 'squawk', onSweep, onFailure } = options;
+  const principal: Principal = { project: 'default', agent, rights: new Set(['write']) };
+  const sweeping: Invoke = async (operation, input) =>
+    (await store.invoke(operation, principal, input)).output as never;
+  const sweep = new Sweep(() => releaseExpired(sweeping), {
+    released: (count) => onSweep?.(count),
+    failed: (error) => onFailure?.(error, 'sweep'),
+  });
   return {
     door: async (call) => {
       const answer = await respond(store, call, options);
-      return answer && render(answer, call, options.allowedOrigins ?? []);
+      return answer && render(answer, call, allowedOrigins);
     },
-    close: () => {},
+    close: () => sweep.close(),
   };
 }
 

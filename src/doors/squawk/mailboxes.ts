@@ -5,19 +5,13 @@ import { type Event, eventOf, type Mailbox, mailboxOf } from './shapes.ts';
 
 /** Reading mailboxes as seed 002 shows them, for the server and for the module. */
 
-/**
- * The newest pages of a listing that are kept. A page holds `limits.pageBytes` of contents, so a stream of large events
- * is shown by its newest 16 MiB and not by an answer that no process could hold.
- */
-const pagesKept = 8;
-
-/** Events after one position and up to another, in order; the newest of them when they are too large together. */
+/** Events after one position and up to another, in order. With `pagesKept`, the newest pages of them alone. */
 export async function eventsBetween(
   invoke: Invoke,
   stream: string,
-  after: number,
-  upTo: number,
+  between: { readonly after: number; readonly upTo: number; readonly pagesKept?: number },
 ): Promise<Event[]> {
+  const { after, upTo, pagesKept = Number.POSITIVE_INFINITY } = between;
   const pages: Event[][] = [];
   let last = after;
   while (last < upTo) {

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import type * as specialists from '../../domains/fleet/specialists.ts';
+import type { Lease } from '../../domains/locks/model.ts';
 import type { Cursor as MailCursor, Event as MailEvent, StreamState } from '../../domains/mail/model.ts';
+
+import { isoTime } from '../../kernel/clock.ts';
 
 /** Records under the names that seed 002 gives them. Extra keys are allowed there, renamed ones are not. */
 
@@ -37,6 +40,23 @@ export interface Cursor {
   readonly consumer_id: string;
   readonly created_at: string;
   readonly updated_at: string;
+}
+
+export interface Lock {
+  readonly id: string;
+  readonly file: string;
+  readonly normalized_path: string;
+  readonly reserved_by: string;
+  readonly reserved_at: string;
+  readonly released_at: string | null;
+  readonly purpose: string;
+  readonly checksum: string | null;
+  /** Null for a lock that never expires, as is `expires_at`. */
+  readonly timeout_ms: number | null;
+  readonly expires_at: string | null;
+  readonly status: string;
+  readonly fencing_token: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 export interface Specialist {
@@ -84,6 +104,35 @@ export function cursorOf(cursor: MailCursor): Cursor {
     created_at: cursor.createdAt,
     updated_at: cursor.updatedAt,
   };
+}
+
+/** One lock for each resource of a lease: the seed knows locks on one file only. */
+export function locksOf(lease: Lease): Lock[] {
+  return lease.resources.map((resource) => ({
+    id: resource.id,
+    file: resource.file,
+    normalized_path: resource.path,
+    reserved_by: lease.holder,
+    reserved_at: isoTime(lease.reservedAt),
+    released_at: timeOrNull(lease.releasedAt),
+    purpose: lease.purpose,
+    checksum: lease.checksum,
+    timeout_ms: lease.ttlMs,
+    expires_at: timeOrNull(lease.expiresAt),
+    status: lease.status,
+    fencing_token: lease.token,
+    metadata: lease.metadata,
+  }));
+}
+
+/** The lock of a lease that has this id or lies on this path; its first one when no resource is named. */
+export function lockOf(lease: Lease, { id, path }: { id?: string; path?: string } = {}): Lock {
+  const locks = locksOf(lease);
+  return locks.find((lock) => lock.id === id || lock.normalized_path === path) ?? locks[0]!;
+}
+
+function timeOrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : isoTime(milliseconds);
 }
 
 export function specialistOf(specialist: z.output<typeof specialists.register.output>): Specialist {

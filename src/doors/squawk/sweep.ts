@@ -11,6 +11,7 @@ export class Sweep {
   readonly #failed: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
   #running = false;
+  #closed = false;
 
   constructor(
     release: () => Promise<number>,
@@ -25,6 +26,7 @@ export class Sweep {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
@@ -35,7 +37,8 @@ export class Sweep {
       const count = await this.#release();
       if (count > 0) this.#released(count);
     } catch (error) {
-      this.#failed(error);
+      // A store that closes under the last sweep is no failure.
+      if (!this.#closed) this.#failed(error);
     } finally {
       this.#running = false;
     }

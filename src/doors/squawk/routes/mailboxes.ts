@@ -8,6 +8,12 @@ import { eventOf, mailboxOf } from '../shapes.ts';
 
 const invalidStream = () => new Refused(400, 'Invalid stream ID');
 
+/**
+ * A page holds `limits.pageBytes` of contents, so a stream of large events is answered by its newest 16 MiB and not by
+ * what no process could hold.
+ */
+const pagesKept = 8;
+
 const append: Endpoint = {
   method: 'POST',
   path: /^\/api\/v1\/mailbox\/append$/,
@@ -18,12 +24,9 @@ const append: Endpoint = {
       throw new Refused(400, 'stream_id and events array are required');
     const batch = events.map((event: unknown) => (isRecord(event) ? newEventOf(event) : event));
     const appended = await exchange.invoke(mail.append, { stream, events: batch }).catch(refuseAppend);
-    const listed = await eventsBetween(
-      exchange.invoke,
-      stream,
-      Math.max(0, appended.head - limits.pageSize),
-      appended.head,
-    );
+    const { head } = appended;
+    const after = Math.max(0, head - limits.pageSize);
+    const listed = await eventsBetween(exchange.invoke, stream, { after, upTo: head, pagesKept });
     // Who may post may not be allowed to read: then the times stay unknown as well.
     const state = await mailbox(exchange.invoke, stream);
     const shown = { id: stream, created_at: null, updated_at: null, ...state };
