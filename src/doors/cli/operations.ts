@@ -37,7 +37,7 @@ function commandOf(name: string, operation: Operation): Command {
     command.argument(isRequired(schema) ? `<${label}>` : `[${label}]`, schema.description);
   }
   for (const [field, schema] of Object.entries(fields)) {
-    if (!positional.includes(field)) command.addOption(optionOf(field, schema));
+    if (!positional.includes(field) && !takenOver.has(field)) command.addOption(optionOf(field, schema));
   }
   if (operation.kind === 'mutation') {
     command.option('--idempotency-key <key>', 'the same key with the same input is done once');
@@ -64,10 +64,14 @@ async function run(
     take(field, given[i]);
   });
   for (const field of Object.keys(fields)) {
-    if (!positional.includes(field)) take(field, command.opts()[optionKey(field)]);
+    if (positional.includes(field)) continue;
+    take(field, takenOver.has(field) ? options[field] : command.opts()[optionKey(field)]);
   }
+  // `token create --agent ID` names the token's agent; who creates it is the operator or ROOKERY_AGENT.
+  const named = 'agent' in fields && !positional.includes('agent');
+  const caller = named ? { ...options, agent: undefined } : options;
   const output = new Output(options.json ?? false);
-  await using session = await openSession(options);
+  await using session = await openSession(caller);
   const key = options['idempotencyKey'] as string | undefined;
   const answer = await session.call(operation, input, key === undefined ? {} : { idempotencyKey: key });
   if (answer === null) throw notFound(operation.name.split('.')[0]!);
@@ -94,7 +98,9 @@ function optionOf(field: string, schema: z.ZodType): Option {
   return option;
 }
 
-const reserved = new Set(['data', 'json', 'url', 'agent', 'project']);
+const reserved = new Set(['data', 'json', 'url', 'project']);
+/** Fields that the option of every command of the same name is for. */
+const takenOver = new Set(['agent']);
 
 function optionKey(field: string): string {
   return reserved.has(kebab(field)) ? `${field}Value` : field;

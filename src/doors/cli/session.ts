@@ -7,7 +7,7 @@ import { openRookery, type Rookery } from '../../rookery.ts';
 export interface GlobalOptions {
   readonly data?: string;
   readonly json?: boolean;
-  readonly agent?: string;
+  readonly agent?: string | undefined;
   readonly project?: string;
   readonly url?: string;
 }
