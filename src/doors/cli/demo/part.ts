@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { asRookeryError } from '../../../kernel/errors.ts';
 import { openRookery, type View } from '../../../rookery.ts';
 import type { Assignment, FromConductor, ToConductor } from './protocol.ts';
@@ -20,7 +21,7 @@ export async function takePart(work: (part: Part) => Promise<void>): Promise<voi
     await work({ assignment, view: rookery.as(agent), conductor });
   } catch (thrown) {
     const error = asRookeryError(thrown);
-    if (error.code === 'INTERNAL') process.stderr.write(`${(thrown as Error).stack}\n`);
+    if (error.code === 'INTERNAL') process.stderr.write(`${inspect(thrown)}\n`);
     conductor.tell({ kind: 'failed', code: error.code, message: error.message });
     process.exitCode = 1;
   } finally {
