@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { mailSuite } from './mail.ts';
+
+onEveryEngine('mail', mailSuite);
