@@ -101,7 +101,12 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
   const { request, path, query, requestId } = call;
   const fitting = routes.filter((route) => route.pattern.test(path));
   const route = fitting.find((candidate) => candidate.method === request.method);
-  if (!route) throw unknownPath(fitting, request.method);
+  // Clients of every door arrive here, and some of them read plain JSON only.
+  if (fitting.length === 0)
+    return problemResponse(new RookeryError('NOT_FOUND', 'Not found'), {
+      'Content-Type': 'application/json',
+    });
+  if (!route) throw wrongMethod(fitting, request.method);
   const principal = await call.identify();
   const input = withPrecondition(request, route, await readInput(route, request, path, query));
   if (followable(route.operation) && request.headers.get('accept')?.includes('text/event-stream')) {
@@ -129,8 +134,7 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
   }
 }
 
-function unknownPath(fitting: readonly Route[], method: string): RookeryError {
-  if (fitting.length === 0) return new RookeryError('NOT_FOUND', 'Not found');
+function wrongMethod(fitting: readonly Route[], method: string): RookeryError {
   const allowed = fitting.map((route) => route.method).join(', ');
   return new RookeryError('METHOD_NOT_ALLOWED', 'Method not allowed', { method, allowed });
 }
