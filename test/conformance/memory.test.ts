@@ -1,4 +1,8 @@
 import { onEveryEngine } from '../engines/index.ts';
 import { memorySuite } from './memory.ts';
+import { memoryExpirySuite } from './memory-expiry.ts';
+import { memorySecrecySuite } from './memory-secrecy.ts';
 
 onEveryEngine('memory', memorySuite);
+onEveryEngine('memory expiry', memoryExpirySuite);
+onEveryEngine('memory secrecy', memorySecrecySuite);
