@@ -38,16 +38,18 @@ export class PooledRandom implements Random {
   }
 }
 
-/** ISO 8601 UTC with milliseconds and `Z`; remembers the last one, because a batch shares its millisecond. */
+/**
+ * ISO 8601 UTC with milliseconds and `Z`; remembers the last two, because a batch shares its millisecond, and often one
+ * deadline that is computed from it.
+ */
 export function isoTime(milliseconds: number): string {
-  if (milliseconds !== lastMilliseconds) {
-    lastMilliseconds = milliseconds;
-    lastText = new Date(milliseconds).toISOString();
-  }
-  return lastText;
+  if (milliseconds === last.milliseconds) return last.text;
+  [last, other] = [other, last];
+  if (milliseconds !== last.milliseconds) last = { milliseconds, text: new Date(milliseconds).toISOString() };
+  return last.text;
 }
-let lastMilliseconds = Number.NaN;
-let lastText = '';
+let last = { milliseconds: Number.NaN, text: '' };
+let other = last;
 
 /** A few random milliseconds for retries, so that processes that collided once do not collide again. Decides nothing. */
 export function jitterMs(most: number): number {

@@ -115,11 +115,11 @@ export function* attempt(
   const verdict: Verdict = yield* judge(context, { holder, ...asked }, over);
   switch (verdict.kind) {
     case 'renew':
-      return { rows: yield* renew(context, verdict.rows, asked.terms), renewed: true, deadlock: [] };
-    case 'upgrade': {
-      const rows = yield* upgrade(context, verdict.rows, asked.resources, asked.terms);
-      return { rows, renewed: true, deadlock: [] };
-    }
+      yield* renew(context, verdict.rows, asked.terms);
+      return { rows: verdict.rows, renewed: true, deadlock: [] };
+    case 'upgrade':
+      yield* upgrade(context, verdict.rows, asked.resources, asked.terms);
+      return { rows: verdict.rows, renewed: true, deadlock: [] };
     case 'grant': {
       const rows = yield* grantTo(context, holder, asked);
       for (const { id } of verdict.overtaken) yield* countBypass(context.project, id);

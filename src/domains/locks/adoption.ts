@@ -3,8 +3,9 @@ import type { WriteContext } from '../../kernel/context.ts';
 import { invalid } from '../../kernel/errors.ts';
 import type { Work } from '../../kernel/work.ts';
 import { askedOf } from './acquisition.ts';
+import { adoptLock } from './adoption-statements.ts';
 import { judge } from './judgement.ts';
-import { add, expiryOf, isOver, leaseOf, turnover } from './leases.ts';
+import { expiryOf, isOver, leaseOf, recordLife, turnover } from './leases.ts';
 import type { Lease, Purpose } from './model.ts';
 import { handOver } from './queue/handover.ts';
 import { lockHeld, reasonsOf } from './refusal.ts';
@@ -82,7 +83,8 @@ export function* adopt(context: WriteContext, adoption: Adoption): Work<Lease> {
     seq: 0,
     metadata: asked.terms.metadata ?? '{}',
   };
-  const rows = yield* add(context, [row]);
+  row.seq = yield* recordLife(context, [row]);
+  yield* adoptLock(context.project, row, expiresAt === null ? null : isoTime(expiresAt));
   yield* handOver(context, over);
-  return leaseOf(rows, context.now);
+  return leaseOf([row], context.now);
 }

@@ -18,9 +18,8 @@ interface Found {
 function* find(context: WriteContext, id: string): Work<Found> {
   const row = yield* lockAndQueue(context.project, id);
   if (!row) throw notFound('lease');
-  const { waiting, ...own } = row;
-  const first: LockRow = own.lease_id === '' ? own : (yield* lockById(context.project, own.lease_id))!;
-  return { rows: yield* withOthers(context.project, first), waiting: waiting === 1 };
+  const first: LockRow = row.lease_id === '' ? row : (yield* lockById(context.project, row.lease_id))!;
+  return { rows: yield* withOthers(context.project, first), waiting: row.waiting === 1 };
 }
 
 /** Throws FORBIDDEN for everybody but the holder; recorded, because it is an attempt on somebody else's lease. */
@@ -55,7 +54,8 @@ export function* renewLease(context: WriteContext, { lease, token, ttlMs }: Rene
   if (first.incarnation !== (yield* incarnationOf(context.project, context.agent)))
     throw lost(first, 'belongs to a former life of this agent');
   const terms = { ttlMs: ttlMs === null ? null : ttlMs || first.timeout_ms || defaultLeaseMs };
-  return leaseOf(yield* renew(context, found.rows, terms), context.now);
+  yield* renew(context, found.rows, terms);
+  return leaseOf(found.rows, context.now);
 }
 
 /** Ends a lease; again, once it is released, for nothing. Its holder may, in this life or a later one. */
@@ -84,7 +84,7 @@ function* endFound(
   how: Parameters<typeof end>[2],
 ): Work<Lease> {
   const over = turnover();
-  const ended = yield* end(context, rows, how, over);
+  yield* end(context, rows, how, over);
   if (waiting) yield* handOver(context, over);
-  return leaseOf(ended, context.now);
+  return leaseOf(rows, context.now);
 }

@@ -19,7 +19,7 @@ import {
 
 /** Leases coming into being, living on and ending: the only place where rows of leases are written. */
 
-/** The rows of one lease, its first one first. */
+/** The rows of one lease, its first one first. What changes a lease changes its rows in memory with it. */
 export type LeaseRows = readonly [LockRow, ...LockRow[]];
 
 /** An agent in one of its lives. */
@@ -88,9 +88,9 @@ export function leaseOf(rows: LeaseRows, now: number): Lease {
     purpose: first.purpose,
     checksum: first.checksum,
     ttlMs: first.timeout_ms,
-    reservedAt: Date.parse(first.reserved_at),
+    reservedAt: momentOf(first.reserved_at),
     expiresAt: first.expires_at_ms,
-    releasedAt: expired ? first.expires_at_ms : momentOf(first.released_at),
+    releasedAt: expired ? first.expires_at_ms : endOf(first),
     endedBy: first.ended_by,
     endReason: first.end_reason,
     metadata: JSON.parse(first.metadata),
@@ -101,27 +101,41 @@ export function leaseOf(rows: LeaseRows, now: number): Lease {
   };
 }
 
-function momentOf(text: string | null): number | null {
-  return text === null ? null : Date.parse(text);
+function endOf({ released_at }: LockRow): number | null {
+  return released_at === null ? null : momentOf(released_at);
 }
 
-function each([first, ...others]: LeaseRows, change: (row: LockRow) => LockRow): LeaseRows {
-  return [change(first), ...others.map(change)];
+/** The time that `isoTime` wrote; a batch of leases shares it. */
+function momentOf(text: string): number {
+  if (text !== lastMoment.text) lastMoment = { text, milliseconds: Date.parse(text) };
+  return lastMoment.milliseconds;
 }
+let lastMoment = { text: '', milliseconds: Number.NaN };
 
 /** The text that every entry of a lease commits to; verification makes it again from the rows. */
 export function contentText(rows: LeaseRows): string {
   const [first] = rows;
-  return JSON.stringify([
-    [first.id, first.fencing_token, first.reserved_by, first.incarnation, first.reserved_at],
-    [first.timeout_ms, first.expires_at_ms, first.purpose, first.checksum, first.metadata],
-    [first.status, first.released_at, first.ended_by, first.end_reason],
-    rows.map((row) => [row.id, row.kind, row.normalized_path, row.shared]),
-  ]);
+  const content: (string | number | null)[] = [
+    first.fencing_token,
+    first.reserved_by,
+    first.incarnation,
+    first.reserved_at,
+    first.timeout_ms,
+    first.expires_at_ms,
+    first.purpose,
+    first.checksum,
+    first.metadata,
+    first.status,
+    first.released_at,
+    first.ended_by,
+    first.end_reason,
+  ];
+  for (const row of rows) content.push(row.id, row.kind, row.normalized_path, row.shared);
+  return JSON.stringify(content);
 }
 
 /** The entry of a change; answers its number, which the rows keep. */
-function recordLife(context: WriteContext, rows: LeaseRows, operation?: string): Work<number> {
+export function recordLife(context: WriteContext, rows: LeaseRows, operation?: string): Work<number> {
   return context.record(subjectOf(rows[0].id), {
     content: contentText(rows),
     facts: { token: rows[0].fencing_token },
@@ -174,14 +188,8 @@ export function* grant(
     rowOf(firstResource!, 0),
     ...otherResources.map((resource, i) => rowOf(resource, i + 1)),
   ];
-  return yield* add(context, rows, holder.agent === context.agent ? undefined : 'locks.grant');
-}
-
-/** Stores the rows of a lease that is new here, in whatever state it comes. */
-export function* add(context: WriteContext, rows: LeaseRows, operation?: string): Work<LeaseRows> {
-  const { expires_at_ms: expiresAt } = rows[0];
+  const seq = yield* recordLife(context, rows, holder.agent === context.agent ? undefined : 'locks.grant');
   const expiryText = expiresAt === null ? null : isoTime(expiresAt);
-  const seq = yield* recordLife(context, rows, operation);
   for (const row of rows) {
     row.seq = seq;
     yield* addLock(context.project, row, expiryText);
@@ -195,23 +203,22 @@ export function* renew(
   rows: LeaseRows,
   terms: Terms,
   operation = 'locks.renew',
-): Work<LeaseRows> {
+): Work<void> {
   const expiresAt = expiryOf(terms.ttlMs, context.now);
-  const renewed = each(rows, (row) => ({
-    ...row,
-    timeout_ms: terms.ttlMs,
-    expires_at_ms: expiresAt,
-    purpose: terms.purpose ?? row.purpose,
-    checksum: terms.checksum ?? row.checksum,
-    metadata: terms.metadata ?? row.metadata,
-  }));
-  renewed[0].seq = yield* recordLife(context, renewed, operation);
-  const changed = yield* renewLocks(context.project, renewed[0], {
+  for (const row of rows) {
+    row.timeout_ms = terms.ttlMs;
+    row.expires_at_ms = expiresAt;
+    row.purpose = terms.purpose ?? row.purpose;
+    row.checksum = terms.checksum ?? row.checksum;
+    row.metadata = terms.metadata ?? row.metadata;
+  }
+  const [first] = rows;
+  first.seq = yield* recordLife(context, rows, operation);
+  const changed = yield* renewLocks(context.project, first, {
     expiresAt: expiresAt === null ? null : isoTime(expiresAt),
     purpose: terms.purpose ?? null,
   });
-  assertAll(changed, renewed[0]);
-  return renewed;
+  assertAll(changed, first);
 }
 
 /** Makes shared parts of a lease exclusive, under a new token: others may have held it since the old one was drawn. */
@@ -220,18 +227,18 @@ export function* upgrade(
   rows: LeaseRows,
   resources: readonly Claim[],
   terms: Terms,
-): Work<LeaseRows> {
+): Work<void> {
   const token = context.tx.nextToken();
-  const stronger = each(rows, (row) => {
+  for (const row of rows) {
+    row.fencing_token = token;
     const asked = resources.find(({ kind, path }) => kind === row.kind && path === row.normalized_path);
-    const shared = asked?.mode === 'exclusive' ? 0 : row.shared;
-    return { ...row, fencing_token: token, shared, purpose: shared === row.shared ? row.purpose : 'edit' };
-  });
-  for (const [i, row] of stronger.entries()) {
-    if (row.shared !== rows[i]!.shared) yield* makeExclusive(context.project, row.id);
+    if (row.shared === 0 || asked?.mode !== 'exclusive') continue;
+    row.shared = 0;
+    row.purpose = 'edit';
+    yield* makeExclusive(context.project, row.id);
   }
-  assertAll(yield* retokenLocks(context.project, stronger[0]), stronger[0]);
-  return yield* renew(context, stronger, terms);
+  assertAll(yield* retokenLocks(context.project, rows[0]), rows[0]);
+  yield* renew(context, rows, terms);
 }
 
 /** Operations that ends are recorded under, whatever call brought them about. */
@@ -248,25 +255,23 @@ export function* end(
   rows: LeaseRows,
   how: { readonly status: Status; readonly reason?: string | undefined },
   over: Turnover,
-): Work<LeaseRows> {
+): Work<void> {
   const [first] = rows;
   const expired = how.status === 'expired';
   const at = isoTime(expired ? first.expires_at_ms! : context.now);
   const by = expired || context.agent === first.reserved_by ? null : context.agent;
   const reason = how.reason ?? null;
-  const ended = each(rows, (row) => ({
-    ...row,
-    status: how.status,
-    released_at: at,
-    ended_by: by,
-    end_reason: reason,
-  }));
-  const seq = yield* recordLife(context, ended, endings[how.status]);
+  for (const row of rows) {
+    row.status = how.status;
+    row.released_at = at;
+    row.ended_by = by;
+    row.end_reason = reason;
+  }
+  const seq = yield* recordLife(context, rows, endings[how.status]);
   const changed = yield* endLocks(context.project, first, { status: how.status, at, by, reason, seq });
   assertAll(changed, first);
-  over.ended.push(ended[0]);
-  over.freed.push(...rows.map(claimOf));
-  return ended;
+  over.ended.push(first);
+  for (const row of rows) over.freed.push(claimOf(row));
 }
 
 /** Guards every transition: rows that were changed by nobody else. */

@@ -28,13 +28,13 @@ export function* reasonsOf(
   const conflicts: Conflict[] = [];
   for (const near of refusal.leases.slice(0, listed)) {
     const rows = (yield* rowsOf(context.project, near.row.lease_id || near.row.id))!;
-    conflicts.push({ ...common(near), ...holderOf(near.row, holder), lease: leaseOf(rows, context.now) });
+    conflicts.push({ ...meetingOf(near), ...holderOf(near.row, holder), lease: leaseOf(rows, context.now) });
   }
   const ahead = refusal.kind === 'blocked' ? refusal.ahead : [];
   for (const near of ahead.slice(0, listed - conflicts.length)) {
     const { agent_id, incarnation, id, deadline_ms } = near.row;
     conflicts.push({
-      ...common(near),
+      ...meetingOf(near),
       holder: agent_id,
       incarnation,
       own: false,
@@ -46,7 +46,7 @@ export function* reasonsOf(
   return { conflicts, more: refusal.leases.length + ahead.length - conflicts.length };
 }
 
-function common({ theirs, asked, witness }: Neighbour<LockRow | WantedRow>) {
+function meetingOf({ theirs, asked, witness }: Neighbour<LockRow | WantedRow>) {
   return { mode: theirs.mode, requested: asked.path, path: theirs.path, witness, waiter: null };
 }
 

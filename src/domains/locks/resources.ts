@@ -19,6 +19,9 @@ type Wanted = Pick<AcquireInput, 'path' | 'paths' | 'patterns' | 'names'>;
 
 /** What a request asks for, each resource once and under the stronger of its modes, in an order of its own. */
 export function resourcesOf(wanted: Wanted, mode: Mode): Resource[] {
+  // Nearly all requests are for one file.
+  if (wanted.path !== undefined && wanted.paths.length + wanted.patterns.length + wanted.names.length === 0)
+    return [fileOf('path', wanted.path, mode)];
   const found = new Map<string, Resource>();
   const add = (resource: Resource) => {
     const known = found.get(keyOf(resource));

@@ -146,14 +146,10 @@ export const expiredLocks = (project: string, now: number, limit: number) =>
 
 const insertLock = statement(`
   INSERT INTO locks (project_id, id, lease_id, kind, file, normalized_path, reserved_by, incarnation, reserved_at,
-    released_at, purpose, shared, checksum, timeout_ms, expires_at, expires_at_ms, status, fencing_token, members, seq,
-    metadata)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`);
-export const addLock = (
-  project: string,
-  row: Omit<LockRow, 'ended_by' | 'end_reason'>,
-  expiresAt: string | null,
-) =>
+    purpose, shared, checksum, timeout_ms, expires_at, expires_at_ms, fencing_token, members, seq, metadata)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`);
+/** A row of a lease that begins: active, and ended by nobody yet. */
+export const addLock = (project: string, row: LockRow, expiresAt: string | null) =>
   change(insertLock, [
     project,
     row.id,
@@ -164,14 +160,12 @@ export const addLock = (
     row.reserved_by,
     row.incarnation,
     row.reserved_at,
-    row.released_at,
     row.purpose,
     row.shared,
     row.checksum,
     row.timeout_ms,
     expiresAt,
     row.expires_at_ms,
-    row.status,
     row.fencing_token,
     row.members,
     row.seq,

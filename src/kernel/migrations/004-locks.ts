@@ -44,9 +44,8 @@ export const locks: Migration = {
       );
       CREATE UNIQUE INDEX idx_locks_path_active ON locks (project_id, kind, normalized_path)
         WHERE released_at IS NULL AND shared = 0;
-      CREATE INDEX locks_path_shared ON locks (project_id, kind, normalized_path)
+      CREATE INDEX idx_locks_file ON locks (project_id, kind, normalized_path, file)
         WHERE released_at IS NULL AND shared = 1;
-      CREATE INDEX idx_locks_file ON locks (project_id, normalized_path, file);
       CREATE INDEX idx_locks_reserved_by ON locks (project_id, reserved_by) WHERE released_at IS NULL;
       CREATE INDEX locks_lease ON locks (project_id, lease_id) WHERE lease_id <> '';
       CREATE INDEX locks_expiry ON locks (project_id, expires_at_ms)

@@ -82,7 +82,7 @@ function sampleOf(text: string): Sample {
 }
 
 /** The first common path in order of length, as the list is. */
-function firstCommon(a: Sample, b: Sample): string | undefined {
+function firstShared(a: Sample, b: Sample): string | undefined {
   for (let word = 0; word < a.matched.length; word++) {
     const common = a.matched[word]! & b.matched[word]!;
     if (common !== 0) return paths[word * 32 + (31 - Math.clz32(common & -common))];
@@ -109,7 +109,7 @@ describe('overlap of globs', () => {
       for (const b of samples.slice(i)) {
         pairs++;
         const found = a.glob.overlap(b.glob);
-        const common = firstCommon(a, b);
+        const common = firstShared(a, b);
         const right =
           found === undefined
             ? common === undefined

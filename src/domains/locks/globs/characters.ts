@@ -1,4 +1,4 @@
-/** Sets of Unicode code points, as sorted, disjoint, inclusive ranges. */
+/** Unicode code points, as sorted, disjoint, inclusive ranges. */
 export type Characters = readonly (readonly [from: number, to: number])[];
 
 export const slash = 0x2f;

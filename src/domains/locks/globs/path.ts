@@ -10,6 +10,7 @@ import { limits } from '../../../kernel/limits.ts';
  * ends in a dot or a space, which some file systems drop without a word.
  */
 export function normalizePath(field: string, given: string): string {
+  if (plain.test(given) && given.length <= limits.pathBytes) return given;
   if (given === '') throw invalid(field, 'a path, not the empty text');
   if (Buffer.byteLength(given) > limits.pathBytes) throw invalid(field, `at most ${limits.pathBytes} bytes`);
   if (!given.isWellFormed()) throw invalid(field, 'well-formed Unicode');
@@ -26,6 +27,9 @@ export function normalizePath(field: string, given: string): string {
   if (kept.length === 0) throw invalid(field, 'a path that names something below its root');
   return (absolute ? '/' : '') + kept.join('/');
 }
+
+/** What nearly all paths are: normal as they stand. */
+const plain = /^[\w@+-]+(?:\.[\w@+-]+)*(?:\/\.?[\w@+-]+(?:\.[\w@+-]+)*)*$/;
 
 function checkedSegment(field: string, segment: string): string {
   if (/[. ]$/.test(segment)) {

@@ -4,7 +4,7 @@ import type { GiveUpReason } from '../../../kernel/operation.ts';
 import type { Work } from '../../../kernel/work.ts';
 import { attempt, granted } from '../acquisition.ts';
 import { judge } from '../judgement.ts';
-import { end, type Holder, isOver, type LeaseRows, renew, rowsOf, turnover } from '../leases.ts';
+import { end, type Holder, isOver, renew, rowsOf, turnover } from '../leases.ts';
 import type { Acquired } from '../model.ts';
 import { sweep } from '../sweep.ts';
 import { dismiss, requestOf, subjectOf } from './ends.ts';
@@ -96,13 +96,10 @@ function* settle(context: WriteContext, row: WaiterRow, output: Acquired, again:
   }
   yield* acceptGrant(context.project, row.id, context.now);
   if (rows && !isOver(rows[0], context.now)) {
-    return granted(context, { rows: yield* takeUp(context, row, rows), renewed: row.joined === 1, deadlock });
+    if (row.joined === 0) yield* renew(context, rows, requestOf(row).terms, 'locks.acquire');
+    return granted(context, { rows, renewed: row.joined === 1, deadlock });
   }
   return again ? yield* askAgain(context, row, output) : { ...output, state: 'timed_out' };
-}
-
-function* takeUp(context: WriteContext, row: WaiterRow, rows: LeaseRows): Work<LeaseRows> {
-  return row.joined === 1 ? rows : yield* renew(context, rows, requestOf(row).terms, 'locks.acquire');
 }
 
 /** The lease ran out before the caller took it up: this process was held up for long. */
