@@ -46,10 +46,11 @@ export const remove = mutation({
   route: 'DELETE /api/v1/memory/{namespace}/{key}',
   positional: ['key'],
   *run(context, input) {
+    // First of all: an agent that comes into being with this call sees what the project holds, too.
+    const identity = yield* context.identity();
     const row = yield* items.find(context, input);
     items.assertRevision(input.expectedRevision, row, context.now);
     if (!row) return { deleted: false, revision: null };
-    const identity = yield* context.identity();
     yield* items.assertMay(context, identity, 'delete', row.namespace, row.key, row.scope);
     return { deleted: true, revision: yield* items.remove(context, row) };
   },
