@@ -26,7 +26,7 @@ export const create = mutation({
   name: 'token.create',
   summary: 'Make a token for an agent; its text is shown this once',
   description:
-    'A token with the right "admin" makes its agent a member of the system audience. "act-as" lets its holder act for any agent of the project.',
+    'A token with the right "admin" makes its agent a member of the system audience. "act-as" lets its holder act for any agent of the project. With an idempotency key the whole answer is kept, sealed for the caller, as long as it can be replayed.',
   input: z.strictObject({
     agent: schema.id.describe('Whose token it is'),
     rights: z
@@ -44,7 +44,7 @@ export const create = mutation({
     label: z.string('text').max(limits.nameLength).default('').describe('What it is for'),
   }),
   output: token.omit({ revokedAt: true, lastUsedAt: true }).extend({
-    token: z.string().describe('The text to present. It is stored nowhere'),
+    token: z.string().describe('The text to present; only the hash of its secret is kept'),
   }),
   access: 'admin',
   risk: 'high',
