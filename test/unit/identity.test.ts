@@ -6,15 +6,19 @@ import { operationList } from '../../src/operations.ts';
 /** Words under which a request could try to say who asks. */
 const identityWords = [
   ...['agent', 'agentId', 'as', 'asAgent', 'actor', 'principal', 'identity', 'user', 'userId', 'tenant'],
-  ...['owner', 'author', 'sender', 'senderId', 'via', 'token', 'project', 'projectId', '_meta'],
+  ...['owner', 'author', 'sender', 'senderId', 'via', 'accessToken', 'project', 'projectId', '_meta'],
 ];
 
-/** Fields of those names that say whom an operation is about; each has a case in the access suite. */
+/**
+ * Fields of those names that say whom an operation is about, never who asks: each has a case in the access suite, or
+ * filters a list that the whole project may read.
+ */
 const reviewed = new Set([
   'access.grant agent',
   'access.grants agent',
   'token.create agent',
   'token.list agent',
+  'locks.waiters agent',
 ]);
 
 /** The operations that would take an identity from their input. */
