@@ -139,7 +139,7 @@ export function* leave(
   if (!opened) return null;
   let [returned, dead, after] = [0, 0, 0];
   for (;;) {
-    const rows = yield* inflightOf(opened.place, context.agent, after, limits.pageSize);
+    const rows = yield* inflightOf(opened.place, context.agent, context.now, after, limits.pageSize);
     for (const row of rows) {
       if (isExhausted(row, opened.group.max_deliveries)) {
         yield* kill(context, opened, row.position, `its consumer left at delivery ${row.attempt}`);

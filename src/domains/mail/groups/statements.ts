@@ -184,10 +184,11 @@ export const revive = (place: Place, position: number, now: number) =>
 
 const selectOf = statement(`
   SELECT ${deliveryColumns} FROM mail_deliveries d
-  WHERE ${ofGroup} AND d.state = 'inflight' AND d.consumer = $4 AND d.position > $5 ORDER BY d.position LIMIT $6`);
-/** What a consumer has in hand, after a position. */
-export const inflightOf = (place: Place, consumer: string, after: number, limit: number) =>
-  many<DeliveryRow>(selectOf, [...place, consumer, after, limit]);
+  WHERE ${ofGroup} AND d.state = 'inflight' AND d.consumer = $4 AND d.due_at > $5 AND d.position > $6
+  ORDER BY d.position LIMIT $7`);
+/** What a consumer has in hand, after a position; what is past its deadline is its own no more. */
+export const inflightOf = (place: Place, consumer: string, now: number, after: number, limit: number) =>
+  many<DeliveryRow>(selectOf, [...place, consumer, now, after, limit]);
 
 /** Dead, or inflight past its deadline with no attempt left: nobody has looked since, and the answer is the same. */
 const isDead = "(d.state = 'dead' OR (d.due_at <= $4 AND d.attempt >= $5))";
