@@ -47,7 +47,7 @@ export const upgradeTier = 0;
 
 const mode = z.enum(modes, `one of ${modes.join(', ')}`);
 /** The content is checked where it is normalised, to one spelling. */
-const pathText = z.string('text');
+export const pathText = z.string('text');
 
 const wanted = {
   path: pathText.optional().describe('One file'),

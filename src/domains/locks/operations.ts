@@ -138,7 +138,7 @@ export const list = query({
   summary: 'List leases, oldest first',
   description: 'With a path: its own leases, and live ones on patterns that match it.',
   input: z.strictObject({
-    path: schema.name.optional().describe('Leases on this file'),
+    path: model.pathText.optional().describe('Leases on this file'),
     holder: schema.agentId.optional().describe('Leases of this agent'),
     status: z
       .enum(['active', 'all'], 'one of active, all')
