@@ -41,7 +41,7 @@ const query: Endpoint = {
   run: (exchange) =>
     find(exchange, {
       stream: exchange.query.get('stream_id') ?? '',
-      consumer: exchange.query.get('consumer_id') ?? undefined,
+      consumer: exchange.query.get('consumer_id') || undefined,
     }),
 };
 
