@@ -47,11 +47,8 @@ export type ItemCall =
   | { readonly f: 'get' | 'delete'; readonly value: null }
   | { readonly f: 'set' | 'incr'; readonly value: number }
   | { readonly f: 'cas'; readonly value: readonly [expectedRevision: number, next: number] };
-/** What is there afterwards (null for nothing), or the revision that a comparison failed on. */
-export type ItemAnswer =
-  | { readonly revision: number; readonly value: number }
-  | { readonly actual: number }
-  | null;
+/** What is there afterwards (null where there is nothing to say it of), or the revision that a comparison failed on. */
+export type ItemAnswer = ItemState | { readonly actual: number } | null;
 
 export interface ItemState {
   readonly revision: number;
@@ -62,22 +59,19 @@ export const item: Model<ItemState, ItemCall, ItemAnswer> = {
   initial: { revision: 0, value: null },
   key: ({ revision, value }) => `${revision} ${value}`,
   step(state, call, answer) {
-    if (call.f === 'cas') {
-      const current = state.value === null ? 0 : state.revision;
-      const holds = current === call.value[0];
-      if (!holds) return answer === undefined || isActual(answer, current) ? state : undefined;
-    }
-    const next = afterItemCall(state, call);
+    const current = state.value === null ? 0 : state.revision;
+    const refused = call.f === 'cas' && call.value[0] !== current;
+    const next = refused ? state : afterItemCall(state, call);
     if (answer === undefined) return next;
-    if (call.f === 'delete') return answer === null ? next : undefined;
-    if (next.value === null) return answer === null ? next : undefined;
-    if (answer === null || 'actual' in answer) return undefined;
+    if (answer === null) return isNothing(state, call) ? next : undefined;
+    if ('actual' in answer) return refused && answer.actual === current ? state : undefined;
+    if (refused || isNothing(state, call)) return undefined;
     return answer.revision === next.revision && answer.value === next.value ? next : undefined;
   },
 };
 
-function isActual(answer: ItemAnswer, revision: number): boolean {
-  return answer !== null && 'actual' in answer && answer.actual === revision;
+function isNothing(state: ItemState, { f }: ItemCall): boolean {
+  return state.value === null && (f === 'get' || f === 'delete');
 }
 
 function afterItemCall(state: ItemState, call: ItemCall): ItemState {

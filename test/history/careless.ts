@@ -1,0 +1,64 @@
+import type { View } from '../../src/index.ts';
+import { RookeryError } from '../../src/kernel/errors.ts';
+import type { Calls } from './clients.ts';
+
+/**
+ * The store as a careless client would use it: it looks first and acts afterwards, in two operations. Each call alone
+ * works; between two of them somebody else can come [KV-x1, LK-x1].
+ */
+export function careless(view: View): Calls {
+  return { memory: carelessMemory(view), locks: carelessLocks(view), mail: carelessMail(view) };
+}
+
+function carelessMemory({ memory }: View): Calls['memory'] {
+  return {
+    ...memory,
+    incr: async ({ key, by }) => {
+      const value = Number((await memory.get({ key }))?.value ?? 0) + by;
+      return { value, revision: (await memory.set({ key, value })).revision };
+    },
+    set: async ({ expectedRevision: expected, ...input }) => {
+      const actual =
+        expected === undefined ? undefined : ((await memory.get({ key: input.key }))?.revision ?? 0);
+      if (actual === expected) return await memory.set(input);
+      throw new RookeryError('REVISION_CONFLICT', 'it was another one', { actual });
+    },
+  };
+}
+
+function carelessLocks({ memory }: View): Calls['locks'] {
+  const holderOf = async (key: string) => {
+    const held = (await memory.get({ key }))?.value as { id: string; until: number } | undefined;
+    return held && held.until > Date.now() ? held.id : undefined;
+  };
+  return {
+    acquire: async ({ names: [key], ttlMs }) => {
+      if ((await holderOf(key)) !== undefined) throw new RookeryError('LOCK_HELD', 'somebody has it');
+      const { value: token } = await memory.incr({ key: 'tokens' });
+      const id = `${token} ${key}`;
+      await memory.set({ key, value: { id, until: Date.now() + ttlMs } });
+      return { lease: { id, token } };
+    },
+    check: async ({ lease }) => ({ valid: (await holderOf(keyOf(lease))) === lease }),
+    release: async ({ lease }) => {
+      if ((await holderOf(keyOf(lease))) !== lease) throw new RookeryError('LEASE_LOST', 'somebody has it');
+      await memory.delete({ key: keyOf(lease) });
+    },
+  };
+}
+
+const keyOf = (lease: string) => lease.split(' ')[1]!;
+
+function carelessMail({ mail, memory }: View): Calls['mail'] {
+  return {
+    append: mail.append,
+    receive: async ({ stream }) => {
+      const after = Number((await memory.get({ key: stream }))?.value ?? 0);
+      const [event] = (await mail.read({ stream, after, limit: 1 }))?.events ?? [];
+      if (!event) return { deliveries: [] };
+      await memory.set({ key: stream, value: event.position });
+      return { deliveries: [{ deliveryId: '', position: event.position }] };
+    },
+    ack: async () => {},
+  };
+}
