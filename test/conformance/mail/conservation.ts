@@ -5,6 +5,7 @@ import type { View } from '../../../src/rookery.ts';
 import type { Harness } from '../../engines/index.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { notes } from '../../support/mail.ts';
+import { execute } from '../../support/statements.ts';
 
 /** One event of the stream as the model of a group knows it. */
 interface Told {
@@ -176,6 +177,18 @@ export function conservationSuite(harness: Harness): void {
       }),
       { numRuns: harness.engine === 'sqlite' ? 40 : 8 },
     );
+  });
+
+  it('notices a group that hands out what somebody has [GR1], a twin of the above', async () => {
+    const clock = new ManualClock();
+    const rookery = await harness.open({ clock, durability: 'relaxed' });
+    const real = { clock, as: (name: string) => rookery.as(name).mail, place: { stream: 's', group: 'g' } };
+    const model = new Model();
+    await real.as('a').create({ stream: 's' });
+    await real.as('a').join({ ...real.place, ackWaitMs, maxDeliveries });
+    for (const fair of [append(2), receive('a', 1), receive('b', 2)]) await fair.run(model, real);
+    await execute(rookery, 'UPDATE mail_deliveries SET due_at = 0 WHERE position = 1');
+    await expect(receive('b', 2).run(model, real)).rejects.toThrow('to deeply equal');
   });
 
   it('brings every event to an end, however often its workers fail [GR4, GR6]', async () => {
