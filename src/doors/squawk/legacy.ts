@@ -43,7 +43,16 @@ export async function importLegacy(adapter: SquawkAdapter, file: string): Promis
     throw error;
   }
   await adapter.commitTransaction();
-  if (existsSync(file)) renameSync(file, `${file}.backup`);
+  moveAway(file);
+}
+
+function moveAway(file: string): void {
+  try {
+    renameSync(file, `${file}.backup`);
+  } catch (error) {
+    // Another process took the same file over and was quicker.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 async function takeOver(adapter: SquawkAdapter, text: string, file: string): Promise<void> {
