@@ -175,7 +175,7 @@ export function conservationSuite(harness: Harness): void {
         await as('a').join({ ...place, ackWaitMs, maxDeliveries, holdMs: 10_000_000 });
         await fc.asyncModelRun(() => ({ model: new Model(), real: { clock, as, place } }), commands);
       }),
-      { numRuns: harness.engine === 'sqlite' ? 40 : 8 },
+      { numRuns: harness.engine === 'sqlite' ? 40 : 5 },
     );
   });
 
