@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     projects: [
       // The fast loop: pure code and one engine, no processes.
-      { test: { name: 'fast', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'] } },
+      {
+        test: { name: 'fast', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'], testTimeout: 30_000 },
+      },
       {
         test: {
           name: 'full',

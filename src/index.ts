@@ -1,9 +1,10 @@
 /** What a program imports. Everything else is internal. */
 export { type FollowOptions, followMail } from './follow.ts';
 export type { Level, Principal, Right } from './kernel/access/model.ts';
+export type { CallOptions } from './kernel/call.ts';
 export type { Clock, Random } from './kernel/clock.ts';
 export { type ErrorCode, type ErrorDetails, errorCatalogue, RookeryError } from './kernel/errors.ts';
-export type { CallOptions, Observation } from './kernel/store.ts';
+export type { Observation } from './kernel/store.ts';
 export {
   type Domains,
   openRookery,

@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
+import type { CallOptions } from './kernel/call.ts';
 import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
 import type { Engine } from './kernel/engine.ts';
 import { invalid } from './kernel/errors.ts';
 import type { Operation } from './kernel/operation.ts';
-import { type CallOptions, type Observation, Store } from './kernel/store.ts';
+import { type Observation, Store } from './kernel/store.ts';
 import { type Operations, operations } from './operations.ts';
 
 export interface RookeryOptions {

@@ -43,7 +43,8 @@ function checkJson(field: string, value: unknown, depth: number): void {
       if (value === null) return;
       if (depth >= limits.jsonDepth)
         throw invalid(field, `JSON nested at most ${limits.jsonDepth} levels deep`);
-      return checkContainer(field, value, depth + 1);
+      checkContainer(field, value, depth + 1);
+      return;
     default:
       throw invalid(field, `a JSON value, not ${typeof value}`);
   }

@@ -3,22 +3,23 @@ import type { z } from 'zod';
 import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
 import { noteOpening } from './access/presence.ts';
+import type { Answer, Answering, Call, CallOptions } from './call.ts';
 import type { Clock, Random } from './clock.ts';
-import { GroupCommit, type Transaction } from './commit.ts';
-import { Denial, ReadContext, type Services, type Subject, WriteContext } from './context.ts';
+import { GroupCommit } from './commit.ts';
+import type { Services } from './context.ts';
+import { Denial } from './denial.ts';
 import type { Engine } from './engine.ts';
-import { asRookeryError, type ErrorCode, type RookeryError } from './errors.ts';
-import { once } from './idempotency.ts';
+import { asRookeryError, type ErrorCode } from './errors.ts';
+import { Execution } from './execution.ts';
 import { establishLog } from './ledger/log.ts';
-import { ReadWindows, readWindowMs } from './ledger/reads.ts';
 import type { Signer } from './ledger/signer.ts';
 import type { StateCheck } from './ledger/state.ts';
 import { Hints } from './live/hints.ts';
 import { migrate } from './migrations/index.ts';
-import { inManySnapshots, type Mutation, type Operation, type Query } from './operation.ts';
+import { Notices } from './notices.ts';
 import { parse } from './parse.ts';
 import { Keyring } from './vault/keyring.ts';
-import type { Work } from './work.ts';
+import { Waiting } from './waiting.ts';
 
 export interface StoreOptions {
   readonly engine: Engine;
@@ -39,24 +40,6 @@ export interface Observation {
   readonly durationMs: number;
 }
 
-/** What may accompany a call beside its input. */
-export interface CallOptions {
-  /** The same key and input answer once: see `idempotency.ts`. */
-  readonly idempotencyKey?: string | undefined;
-  /** Names the request in the ledger and in logs. */
-  readonly requestId?: string | undefined;
-  /** Ends a wait early. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface Answer<T> {
-  readonly output: T;
-  /** The answer was recorded earlier, under the same idempotency key. */
-  readonly replayed: boolean;
-}
-
-/** A waiter looks by itself this often, in case every hint is lost. */
-const tickMs = 1000;
 const tracer = trace.getTracer('rookery');
 
 /**
@@ -71,10 +54,11 @@ export class Store {
   readonly commits: GroupCommit;
   readonly hints: Hints;
   readonly services: Services;
-  readonly #reads = new ReadWindows();
+  readonly #notices: Notices;
+  readonly #execution: Execution;
+  readonly #waiting: Waiting;
   readonly #clocks = new Map<string, number>();
   readonly #observe: ((observation: Observation) => void) | undefined;
-  readonly #sweep: NodeJS.Timeout;
 
   /** Migrates, unlocks and opens. Throws before anything is written when the root key or the schema does not fit. */
   static async open(options: StoreOptions): Promise<Store> {
@@ -109,13 +93,16 @@ export class Store {
         }
       },
     });
-    this.#sweep = setInterval(() => void this.#writeReads(false).catch(() => {}), readWindowMs / 6);
-    this.#sweep.unref();
+    const { engine, commits, services, hints, clock } = this;
+    this.#notices = new Notices(commits, services, clock);
+    const now = (project: string) => this.now(project);
+    this.#execution = new Execution({ engine, commits, services, notices: this.#notices, now });
+    this.#waiting = new Waiting(this.#execution, hints, clock);
   }
 
   /** Runs an operation for a principal on input as it came from outside. */
   async invoke<O extends z.ZodType>(
-    operation: Query<z.ZodType, O> | Mutation<z.ZodType, O>,
+    operation: Answering<O>,
     principal: Principal,
     rawInput: unknown,
     options: CallOptions = {},
@@ -124,9 +111,10 @@ export class Store {
     const span = tracer.startSpan(operation.name);
     let outcome: Observation['outcome'] = 'ok';
     try {
+      const call = { operation, principal, options };
       const input = parse(operation.input, rawInput);
-      await this.#checkRight(operation, principal, options);
-      return await this.#run(operation, principal, input, options);
+      await this.#checkRight(call);
+      return await this.#waiting.run(call, input);
     } catch (thrown) {
       const error = asRookeryError(thrown);
       outcome = error.code;
@@ -140,18 +128,12 @@ export class Store {
 
   /** The synchronous form, for mutations and queries that do not wait, on an engine that can. */
   invokeSync<O extends z.ZodType>(
-    operation: Query<z.ZodType, O> | Mutation<z.ZodType, O>,
+    operation: Answering<O>,
     principal: Principal,
     rawInput: unknown,
   ): z.output<O> {
     const input = parse(operation.input, rawInput);
-    if (operation.kind === 'query') {
-      const context = this.#readContext(operation, principal, {});
-      return this.engine.readSync!(() => operation.run(context, input));
-    }
-    return this.commits.submitSync(
-      this.#job(operation, principal, {}, (context) => operation.run(context, input)),
-    );
+    return this.#execution.runSync({ operation, principal, options: {} }, input);
   }
 
   /** The store clock as far as this process knows it. */
@@ -160,239 +142,17 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweep);
-    await this.#writeReads(true);
+    await this.#notices.close();
     this.hints.close();
     await this.commits.close();
     await this.engine.close();
   }
 
-  async #run<O extends z.ZodType>(
-    operation: Query<z.ZodType, O> | Mutation<z.ZodType, O>,
-    principal: Principal,
-    input: unknown,
-    options: CallOptions,
-  ): Promise<Answer<z.output<O>>> {
-    const timeoutMs = operation.wait?.timeoutMs(input) ?? 0;
-    if (timeoutMs <= 0) return await this.#once(operation, principal, input, options);
-    const wait = operation.wait!;
-    const deadline = this.clock.monotonic() + timeoutMs;
-    const armed = this.hints.arm(principal.project, wait.topics(input, principal.agent));
-    try {
-      let answer = await this.#once(operation, principal, input, options);
-      for (;;) {
-        const pending = wait.pending(input, answer.output);
-        if (!pending) return settled(wait, input, answer);
-        const leftMs = deadline - this.clock.monotonic();
-        if (leftMs <= 0 || options.signal?.aborted) {
-          const reason = options.signal?.aborted ? 'cancelled' : 'timeout';
-          const giveUp =
-            wait.giveUp &&
-            ((context: never, asked: unknown, output: z.output<O>) =>
-              wait.giveUp!(context, asked, output, reason));
-          const given = await this.#step(operation, principal, input, answer, giveUp, options);
-          return settled(wait, input, given ?? answer);
-        }
-        await armed.next(Math.max(1, Math.min(leftMs, tickMs, pending.dueInMs ?? tickMs)), options.signal);
-        // Nobody waits any more: what looking again would hand out would be lost on the way.
-        if (options.signal?.aborted) continue;
-        answer =
-          (await this.#step(operation, principal, input, answer, wait.poll, options)) ??
-          (await this.#once(operation, principal, input, { ...options, idempotencyKey: undefined }));
-      }
-    } finally {
-      armed.disarm();
-    }
-  }
-
-  async #step<O extends z.ZodType>(
-    operation: Query<z.ZodType, O> | Mutation<z.ZodType, O>,
-    principal: Principal,
-    input: unknown,
-    answer: Answer<z.output<O>>,
-    step: ((context: never, input: unknown, output: z.output<O>) => Work<z.output<O>>) | undefined,
-    options: CallOptions,
-  ): Promise<Answer<z.output<O>> | undefined> {
-    if (!step) return undefined;
-    const asked = {
-      ...operation,
-      run: (context: never) => step(context, input, answer.output),
-    } as typeof operation;
-    const stepped = await this.#once(asked, principal, input, { ...options, idempotencyKey: undefined });
-    return { ...stepped, replayed: answer.replayed };
-  }
-
-  #once<O extends z.ZodType>(
-    operation: Query<z.ZodType, O> | Mutation<z.ZodType, O>,
-    principal: Principal,
-    input: unknown,
-    options: CallOptions,
-  ): Promise<Answer<z.output<O>>> {
-    if (operation.kind === 'query') return this.#query(operation, principal, input, options);
-    return this.#mutate(operation, principal, input, options);
-  }
-
-  async #query<O extends z.ZodType>(
-    operation: Query<z.ZodType, O>,
-    principal: Principal,
-    input: unknown,
-    options: CallOptions,
-  ): Promise<Answer<z.output<O>>> {
-    for (let attempt = 0; ; attempt++) {
-      const context = this.#readContext(operation, principal, options);
-      try {
-        const output = operation.steps
-          ? await inManySnapshots(this.engine, operation.steps(context, input))
-          : await this.engine.read(() => operation.run(context, input));
-        if (context.callerUnknown && attempt === 0) {
-          await this.#introduce(operation, principal);
-          continue;
-        }
-        for (const subject of context.denials) await this.#noteDenial(operation, principal, options, subject);
-        if (context.reads.length > 0) await this.#noteReads(context, operation, principal, options);
-        return { output, replayed: false };
-      } catch (error) {
-        if (context.callerUnknown && attempt === 0) {
-          await this.#introduce(operation, principal);
-          continue;
-        }
-        if (error instanceof Denial) await this.#noteDenial(operation, principal, options, error.subject);
-        throw error;
-      }
-    }
-  }
-
-  #mutate<O extends z.ZodType>(
-    operation: Mutation<z.ZodType, O>,
-    principal: Principal,
-    input: unknown,
-    options: CallOptions,
-  ): Promise<Answer<z.output<O>>> {
-    const key = options.idempotencyKey;
-    return this.commits.submit(
-      this.#job(operation, principal, options, function* (context) {
-        if (key === undefined) return { output: yield* operation.run(context, input), replayed: false };
-        const { value, replayed } = yield* once(context, key, input, () => operation.run(context, input));
-        return { output: value, replayed };
-      }),
-    );
-  }
-
-  #job<T>(
-    operation: Operation,
-    principal: Principal,
-    options: CallOptions,
-    run: (context: WriteContext) => Work<T>,
-  ) {
-    const context = (tx: Transaction) =>
-      new WriteContext(callOf(operation, principal, options), tx, this.services);
-    return {
-      project: principal.project,
-      *run(tx: Transaction): Work<T> {
-        const write = context(tx);
-        const value = yield* run(write);
-        for (const subject of write.denials) yield* write.recordDenial(subject);
-        return value;
-      },
-      *refused(tx: Transaction, error: RookeryError): Work<void> {
-        if (error instanceof Denial) yield* context(tx).recordDenial(error.subject);
-      },
-    };
-  }
-
-  #readContext(operation: Operation, principal: Principal, options: CallOptions): ReadContext {
-    return new ReadContext(callOf(operation, principal, options), this.now(principal.project), this.services);
-  }
-
-  async #checkRight(operation: Operation, principal: Principal, options: CallOptions): Promise<void> {
-    if (principal.rights.has(operation.access)) return;
-    const subject = { kind: 'operation', name: operation.name, scope: scopes.project };
-    const denial = new Denial(
-      'FORBIDDEN',
-      `${operation.name} needs the right "${operation.access}"`,
-      subject,
-      {
-        operation: operation.name,
-        needs: operation.access,
-      },
-    );
-    await this.#noteDenial(operation, principal, options, subject);
-    throw denial;
-  }
-
-  /** Makes an agent that is named for the first time, so that a read sees the world as the agent would. */
-  async #introduce(operation: Operation, principal: Principal): Promise<void> {
-    await this.commits.submit(
-      this.#job(operation, principal, {}, function* (context) {
-        yield* context.identity();
-      }),
-    );
-  }
-
-  async #noteDenial(
-    operation: Operation,
-    principal: Principal,
-    options: CallOptions,
-    subject: Subject,
-  ): Promise<void> {
-    if (!this.#reads.opens(principal, `${operation.name}!`, subject, this.clock.monotonic())) return;
-    await this.commits.submit(
-      this.#job(operation, principal, options, (context) => context.recordDenial(subject)),
-    );
-  }
-
-  async #noteReads(context: ReadContext, operation: Operation, principal: Principal, options: CallOptions) {
-    const now = this.clock.monotonic();
-    const opening = context.reads.filter((subject) =>
-      this.#reads.opens(principal, operation.name, subject, now),
-    );
-    if (opening.length === 0) return;
-    await this.commits.submit(
-      this.#job(operation, principal, options, function* (write): Work<void> {
-        for (const subject of opening) yield* write.recordRead(subject, { reads: 1 });
-      }),
-    );
-  }
-
-  /** Writes the counts of read windows that ended. */
-  async #writeReads(all: boolean): Promise<void> {
-    const ended = this.#reads.take(this.clock.monotonic(), all);
-    await Promise.all(
-      ended.map((window) => {
-        const denied = window.operation.endsWith('!');
-        const call = {
-          principal: window.principal,
-          operation: denied ? window.operation.slice(0, -1) : window.operation,
-          risk: 'low' as const,
-        };
-        const services = this.services;
-        return this.commits.submit({
-          project: window.principal.project,
-          *run(tx): Work<void> {
-            const context = new WriteContext(call, tx, services);
-            const overMs = Math.round(window.lastMs - window.firstMs);
-            if (denied) yield* context.recordDenial(window.subject, { denials: window.more, overMs });
-            else yield* context.recordRead(window.subject, { reads: window.more, overMs });
-          },
-        });
-      }),
-    );
+  async #checkRight(call: Call): Promise<void> {
+    const { name, access: needs } = call.operation;
+    if (call.principal.rights.has(needs)) return;
+    const subject = { kind: 'operation', name, scope: scopes.project };
+    await this.#notices.denied(call, subject);
+    throw new Denial('FORBIDDEN', `${name} needs the right "${needs}"`, subject, { operation: name, needs });
   }
 }
-
-/** An answer that stands for an error is thrown only now, after its commit. */
-function settled<T>(
-  wait: { failure?(input: unknown, output: T): RookeryError | undefined },
-  input: unknown,
-  answer: Answer<T>,
-): Answer<T> {
-  const failure = wait.failure?.(input, answer.output);
-  if (failure) throw failure;
-  return answer;
-}
-
-function callOf(operation: Operation, principal: Principal, options: CallOptions) {
-  return { principal, operation: operation.name, risk: operation.risk ?? 'low', request: options.requestId };
-}
-
-export type { Subject };

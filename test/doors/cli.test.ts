@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
-import { cli, run, serve, temporaryFolder } from '../support/processes.ts';
+import { cli, ended, run, serve, temporaryFolder } from '../support/processes.ts';
 
 it('starts from nothing: data folder, root key, admin token, all private', async () => {
   const data = join(temporaryFolder(), 'new', 'place');
@@ -14,6 +14,18 @@ it('starts from nothing: data folder, root key, admin token, all private', async
   expect(statSync(data).mode & 0o777).toBe(0o700);
   const health = await (await fetch(`${server.url}/health`)).json();
   expect(health).toMatchObject({ status: 'healthy', open: false });
+});
+
+it('replaces an admin token file that is empty or whose token is dead', async () => {
+  const data = temporaryFolder();
+  const first = await serve(data);
+  first.process.kill('SIGTERM');
+  await ended(first.process);
+  writeFileSync(join(data, 'admin.token'), 'rk_admin_nonsense\n');
+  const second = await serve(data);
+  expect(second.token).not.toBe(first.token);
+  const headers = { Authorization: `Bearer ${second.token}` };
+  expect((await fetch(`${second.url}/api/v1/memory/default`, { headers })).status).toBe(200);
 });
 
 it('works on the folder beside a running server, and on the server', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createSecretFile, rootKeyName } from '../../folder.ts';
@@ -71,12 +71,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
+/** Sees to it that the file holds a live admin token; a lost, empty or dead one is replaced. Answers whether it is new. */
 async function writeAdminToken(
   store: Parameters<typeof ensureAdminToken>[0],
   file: string,
 ): Promise<boolean> {
-  if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '') return false;
-  return createSecretFile(file, `${await ensureAdminToken(store)}\n`);
+  const present = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  const token = await ensureAdminToken(store, present);
+  if (token === present) return false;
+  if (present !== undefined) rmSync(file, { force: true });
+  return createSecretFile(file, `${token}\n`);
 }
 
 interface Started {

@@ -1,0 +1,105 @@
+import type { z } from 'zod';
+import { type Answer, type Answering, type Call, originOf } from './call.ts';
+import type { GroupCommit } from './commit.ts';
+import { ReadContext, type Services } from './context.ts';
+import { Denial } from './denial.ts';
+import type { Engine } from './engine.ts';
+import { once } from './idempotency.ts';
+import { jobOf, type Notices } from './notices.ts';
+import { inManySnapshots, type Mutation, type Query } from './operation.ts';
+
+export interface ExecutionParts {
+  readonly engine: Engine;
+  readonly commits: GroupCommit;
+  readonly services: Services;
+  readonly notices: Notices;
+  /** The store clock of a project. */
+  readonly now: (project: string) => number;
+}
+
+/** Runs a call once: a query on a snapshot, a mutation in the group commit. */
+export class Execution {
+  readonly #parts: ExecutionParts;
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts;
+  }
+
+  run<O extends z.ZodType>(call: Call<Answering<O>>, input: unknown): Promise<Answer<z.output<O>>> {
+    const { operation, principal, options } = call;
+    if (operation.kind === 'query') return this.#query({ operation, principal, options }, input);
+    return this.#mutate({ operation, principal, options }, input);
+  }
+
+  runSync<O extends z.ZodType>(call: Call<Answering<O>>, input: unknown): z.output<O> {
+    const { engine, commits, services } = this.#parts;
+    const { operation } = call;
+    if (operation.kind === 'mutation') {
+      return commits.submitSync(jobOf(call, services, (context) => operation.run(context, input)));
+    }
+    const context = this.#contextOf(call);
+    return engine.readSync!(() => operation.run(context, input));
+  }
+
+  async #query<O extends z.ZodType>(
+    call: Call<Query<z.ZodType, O>>,
+    input: unknown,
+  ): Promise<Answer<z.output<O>>> {
+    const { notices } = this.#parts;
+    for (let introduced = false; ; introduced = true) {
+      const context = this.#contextOf(call);
+      try {
+        const output = await this.#snapshot(call, context, input);
+        if (!context.callerUnknown || introduced) {
+          for (const subject of context.denials) await notices.denied(call, subject);
+          if (context.reads.length > 0) await notices.read(call, context.reads);
+          return { output, replayed: false };
+        }
+      } catch (error) {
+        if (!context.callerUnknown || introduced) {
+          if (error instanceof Denial) await notices.denied(call, error.subject);
+          throw error;
+        }
+      }
+      await this.#introduce(call);
+    }
+  }
+
+  #snapshot<O extends z.ZodType>(
+    { operation }: Call<Query<z.ZodType, O>>,
+    context: ReadContext,
+    input: unknown,
+  ): Promise<z.output<O>> {
+    const { engine } = this.#parts;
+    if (operation.steps) return inManySnapshots(engine, operation.steps(context, input));
+    return engine.read(() => operation.run(context, input));
+  }
+
+  #mutate<O extends z.ZodType>(
+    call: Call<Mutation<z.ZodType, O>>,
+    input: unknown,
+  ): Promise<Answer<z.output<O>>> {
+    const { operation } = call;
+    const { idempotencyKey: key } = call.options;
+    return this.#parts.commits.submit(
+      jobOf(call, this.#parts.services, function* (context) {
+        if (key === undefined) return { output: yield* operation.run(context, input), replayed: false };
+        const { value, replayed } = yield* once(context, key, input, () => operation.run(context, input));
+        return { output: value, replayed };
+      }),
+    );
+  }
+
+  /** Makes an agent that is named for the first time, so that a read sees the world as the agent would. */
+  async #introduce(call: Call): Promise<void> {
+    await this.#parts.commits.submit(
+      jobOf({ ...call, options: {} }, this.#parts.services, function* (context) {
+        yield* context.identity();
+      }),
+    );
+  }
+
+  #contextOf(call: Call): ReadContext {
+    return new ReadContext(originOf(call), this.#parts.now(call.principal.project), this.#parts.services);
+  }
+}
