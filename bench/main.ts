@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import type { Bench, NotRun, Row, Scale } from './measure.ts';
@@ -41,6 +41,7 @@ async function main(): Promise<void> {
   const chosen = benches.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
   if (chosen.length === 0) return fail(`no row has "${only}" in its name`);
   const started = performance.now();
+  const loadBefore = loadavg()[0]!;
   const rows: Row[] = [];
   const notRun: NotRun[] = [];
   for (const bench of chosen) {
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
     else rows.push(result);
   }
   const seconds = (performance.now() - started) / 1000;
-  const environment = environmentOf(quick, seconds);
+  const environment = environmentOf(quick, seconds, loadBefore);
   if (json) {
     const judged = rows.map((row) => ({ ...row, verdict: quick ? '' : verdictOf(row) }));
     console.log(JSON.stringify({ environment, rows: judged, not_run: notRun }));
@@ -92,7 +93,7 @@ function fail(message: string): void {
   process.exitCode = 2;
 }
 
-function environmentOf(quick: boolean, seconds: number): Record<string, string> {
+function environmentOf(quick: boolean, seconds: number, load: number): Record<string, string> {
   const db = new DatabaseSync(':memory:');
   const sqlite = String(db.prepare('SELECT sqlite_version() AS version').get()!['version']);
   db.close();
@@ -101,6 +102,8 @@ function environmentOf(quick: boolean, seconds: number): Record<string, string> 
     sqlite: `SQLite ${sqlite}`,
     machine: `${availableParallelism()} cores, ${process.platform} ${process.arch}`,
     settings: 'WAL, synchronous=FULL',
+    // What else the machine does slows both sides, but not all rows alike: latencies suffer most.
+    load: `load ${load.toFixed(1)} before the run${load > availableParallelism() / 2 ? ': BUSY, measure again on a quiet machine' : ''}`,
     ...(quick && { quick: 'quick: proves that the rows run, measures nothing' }),
     duration: `${seconds.toFixed(0)} s`,
   };
