@@ -19,8 +19,8 @@ const createTable = statement(`
   )`);
 const serialise = statement('SELECT 1 AS held', {
   when: 'postgres',
-  sql: 'SELECT pg_advisory_xact_lock(1380668505) IS NULL AS held',
-  because: 'SQLite migrates under its one write lock; Postgres needs a lock of its own',
+  sql: 'SELECT pg_advisory_xact_lock(1380668505, hashtext(current_schema())) IS NULL AS held',
+  because: 'SQLite migrates under its one write lock; Postgres needs a lock of its own, for each schema',
 });
 const selectApplied = statement(
   'SELECT number, name, breaking FROM schema_migrations ORDER BY number LIMIT 10000',

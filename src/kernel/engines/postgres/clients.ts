@@ -18,6 +18,7 @@ export async function connect(url: string, configure: Configure): Promise<Client
     connectionString: url,
     application_name: 'rookery',
     keepAlive: true,
+    pipeline: true,
     connectionTimeoutMillis: connectDeadlineMs,
     query_timeout: answerDeadlineMs,
     types: { getTypeParser: (type: number) => parserOf(type) },

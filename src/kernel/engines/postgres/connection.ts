@@ -19,7 +19,10 @@ export interface Clients {
 /** Applied to every session before it is lent for the first time. */
 export type Configure = (session: Session) => Promise<void>;
 
-/** One session on the server. Values come as the parsers of `values.ts` make them. */
+/**
+ * One session on the server. Values come as the parsers of `values.ts` make them. A statement may be sent before the one
+ * before it was answered: they run in order, and each fails by itself.
+ */
 export interface Session {
   /** True once nothing more can be asked of it; what it had not committed is rolled back. */
   readonly lost: boolean;

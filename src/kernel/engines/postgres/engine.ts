@@ -79,19 +79,25 @@ export class PostgresEngine implements Engine {
 
   async read<T>(work: () => Work<T>): Promise<T> {
     return await this.#persist('read', async (session) => {
-      await session.query(beginRead);
-      const value = await drive(session, work, (request) => {
+      const begun = ahead(session.query(beginRead));
+      const value = await drive(session, work, async (request) => {
         if (request.rows === 'count') throw new Error('a read tried to change something');
       });
-      await session.query('COMMIT');
+      await begun;
+      // The answer stands already; whoever uses the session next stands behind this statement.
+      ahead(session.query('COMMIT'));
       return value;
     });
   }
 
   async transact<T>(work: () => Work<T>): Promise<T> {
     return await this.#persist('write', async (session) => {
-      await session.query(beginWrite);
-      const value = await drive(session, work);
+      const begun = ahead(session.query(beginWrite));
+      const value = await drive(session, work, async ({ statement }) => {
+        // Nothing may be written where the transaction did not begin.
+        if (statement.writes) await begun;
+      });
+      await begun;
       await commit(session);
       return value;
     });
@@ -115,9 +121,8 @@ export class PostgresEngine implements Engine {
   }
 
   async describe(): Promise<EngineDescription> {
-    this.#assertOpen();
     const { schema, location } = this.#options;
-    return await this.#clients.lend('read', async (session) => {
+    return await this.#persist('read', async (session) => {
       const { rows } = await session.query(
         `SELECT current_setting('server_version') AS version, coalesce(sum(pg_total_relation_size(oid)), 0) AS size
          FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace($1)`,
@@ -209,14 +214,14 @@ async function attemptIn<T>(session: Session, attempt: (session: Session) => Pro
 async function drive<T>(
   session: Session,
   work: () => Work<T>,
-  check: (request: Request) => void = () => {},
+  check: (request: Request) => Promise<void>,
 ): Promise<T> {
   let hopeless: unknown;
   let failed: unknown;
   const ask = async (request: Request) => {
     if (hopeless) throw hopeless;
-    check(request);
     try {
+      await check(request);
       const answer = await execute(session, request);
       failed = undefined;
       return answer;
@@ -236,6 +241,12 @@ async function drive<T>(
   }
 }
 
+/** A statement that is not waited for, because the next one can follow at once: that saves a round trip. */
+function ahead<T>(sent: Promise<T>): Promise<T> {
+  sent.catch(() => {}); // whoever awaits it still hears of it
+  return sent;
+}
+
 async function commit(session: Session): Promise<void> {
   try {
     await session.query('COMMIT');
@@ -250,13 +261,13 @@ async function commit(session: Session): Promise<void> {
   }
 }
 
-/** The same number as in `migrations/index.ts`: whoever prepares or migrates does so alone. */
+/** The same lock as in `migrations/index.ts`: whoever prepares or migrates a schema does so alone. */
 const prepareLock = 1380668505;
 
 async function prepareSchema(session: Session, schema: string): Promise<void> {
   await checkVersion(session);
   await session.query('BEGIN');
-  await session.query('SELECT pg_advisory_xact_lock($1)', [prepareLock]);
+  await session.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [prepareLock, schema]);
   const { rows } = await session.query(
     `SELECT to_regnamespace($1) IS NULL AS absent,
       (SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace($1)) AS tables,
