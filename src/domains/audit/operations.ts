@@ -84,12 +84,7 @@ export const proof = mutation({
   *run(context, input) {
     const row = yield* entryOf(context.project, input.seq);
     if (!row) return null;
-    // An administrator needs no membership; asking for it would add an entry for an agent that is new.
-    const seen =
-      context.principal.rights.has('admin') ||
-      row.agent_id === context.agent ||
-      (yield* context.identity()).scopes.includes(row.scope);
-    if (!seen) {
+    if (!(yield* maySee(context, row))) {
       context.noteDenial({ kind: 'audit', name: `entry ${input.seq}`, scope: row.scope });
       return null;
     }
@@ -100,6 +95,13 @@ export const proof = mutation({
     return { seq: input.seq, entry: row.entry, proof: text, size: covering.size };
   },
 });
+
+/** As in the feed. An administrator needs no membership; asking for it would add an entry for an agent that is new. */
+function* maySee(context: WriteContext, row: { scope: string; agent_id: string }): Work<boolean> {
+  if (context.principal.rights.has('admin')) return true;
+  const { scopes } = yield* context.identity();
+  return row.agent_id === context.agent || scopes.includes(row.scope);
+}
 
 export const consistency = query({
   name: 'audit.consistency',

@@ -24,14 +24,7 @@ export class ReadWindows {
 
   /** True when this read opens a window: its entry must be written now. */
   opens(principal: Principal, operation: string, subject: Subject, now: number): boolean {
-    const key = [
-      principal.project,
-      principal.agent,
-      operation,
-      subject.kind,
-      subject.name,
-      subject.scope,
-    ].join('\n');
+    const key = keyOf(principal, operation, subject);
     const window = this.#windows.get(key);
     if (window && now - window.firstMs < readWindowMs) {
       window.more++;
@@ -42,6 +35,14 @@ export class ReadWindows {
     this.#windows.delete(key);
     this.#windows.set(key, { principal, operation, subject, firstMs: now, lastMs: now, more: 0 });
     return true;
+  }
+
+  /** The entry of the first read could not be written, so that it was not answered: the next one is a first one again. */
+  withdraw(principal: Principal, operation: string, subject: Subject): void {
+    const key = keyOf(principal, operation, subject);
+    const window = this.#windows.get(key);
+    if (window) this.#ended.push(window);
+    this.#windows.delete(key);
   }
 
   #ended: ReadWindow[] = [];
@@ -58,4 +59,13 @@ export class ReadWindows {
     this.#ended = [];
     return counted;
   }
+
+  /** Keeps what was taken and could not be written, for the next time. */
+  putBack(window: ReadWindow): void {
+    this.#ended.push(window);
+  }
+}
+
+function keyOf({ project, agent }: Principal, operation: string, { kind, name, scope }: Subject): string {
+  return [project, agent, operation, kind, name, scope].join('\n');
 }

@@ -89,7 +89,6 @@ export class TreeVerification {
 
   /** What can only be said once all entries were seen. */
   *end(): Work<void> {
-    const { project } = this.#options;
     if (this.#next <= this.size) this.#gap(this.size + 1);
     for (const { size, what } of this.#pending) {
       if (size > BigInt(this.size))
@@ -99,10 +98,6 @@ export class TreeVerification {
     if (!this.#intact) return;
     if (this.#headFrontier && Buffer.compare(this.#frontier.toBytes(), this.#headFrontier) !== 0)
       this.#find('head-root', null, 'head', `the ${this.size} entries do not add up to its root`);
-    const kept = (yield* tileCount(project))!.tiles;
-    const expected = tilesFor(this.size);
-    if (kept > expected)
-      this.#find('tile-missing', null, 'tiles', `${kept} subtree hashes are kept, ${expected} belong there`);
   }
 
   #grow(row: EntryRow, tiles: Tiles): void {
@@ -189,7 +184,7 @@ export class TreeVerification {
     }
   }
 
-  /** Rows and checkpoints past the head: the head as it is by now, because others may have appended. */
+  /** What is stored past the head: the head as it is by now, because others may have appended. */
   *#lookBeyond(): Work<void> {
     const { project } = this.#options;
     const head = yield* currentSize(project);
@@ -200,6 +195,10 @@ export class TreeVerification {
       const message = `it covers ${size} entries, the ledger has ${end}`;
       this.#find('checkpoint-ahead', null, `checkpoint ${size}`, message);
     }
+    const kept = (yield* tileCount(project))!.tiles;
+    const expected = tilesFor(end);
+    if (kept > expected)
+      this.#find('tile-missing', null, 'tiles', `${kept} subtree hashes are kept, ${expected} belong there`);
   }
 
   #find(kind: FindingKind, seq: number | null, subject: string, message: string): void {

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { auditSuite } from './audit.ts';
+
+onEveryEngine('audit', auditSuite);
