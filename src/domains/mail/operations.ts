@@ -4,6 +4,7 @@ import { Denial } from '../../kernel/context.ts';
 import { limits } from '../../kernel/limits.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
+import * as appending from './appending.ts';
 import * as cursors from './cursors.ts';
 import * as events from './events.ts';
 import * as model from './model.ts';
@@ -131,7 +132,7 @@ export const append = mutation({
   access: 'write',
   route: 'POST /api/v1/mail/{stream}/events',
   positional: ['stream', 'events'],
-  run: (context, input) => events.append(context, input),
+  run: (context, input) => appending.append(context, input),
 });
 
 export const send = mutation({
@@ -145,7 +146,7 @@ export const send = mutation({
   route: 'POST /api/v1/mail-send/{to}',
   positional: ['to', 'data'],
   run: (context, { to, ...message }) =>
-    events.append(context, { stream: model.inboxOf(to), events: [message] }),
+    appending.append(context, { stream: model.inboxOf(to), events: [message] }),
 });
 
 export const read = query({
