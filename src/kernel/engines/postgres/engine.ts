@@ -3,24 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jitterMs } from '../../clock.ts';
 import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
-import { driveAsync, type Request, type Work } from '../../work.ts';
-import { type Clients, type Configure, execute, type Session } from './connection.ts';
+import type { Work } from '../../work.ts';
+import type { Clients, Configure, Session } from './connection.ts';
 import { ConnectionLost, startsOver, translate } from './errors.ts';
 import { Listener } from './listener.ts';
 import { locate } from './location.ts';
-import { applySettings, checkVersion, type Durability, readSettings, settings } from './settings.ts';
+import { prepareSchema } from './schema.ts';
+import { applySettings, type Durability, readSettings, settings } from './settings.ts';
+import { orRollBack, readIn, writeIn } from './transaction.ts';
 
 const retryDeadlineMs = 30_000;
 const longestPauseMs = 100;
 /** A statement that brings the server down must not do so again and again. */
 const lostConnectionsMax = 3;
-
-/**
- * Each statement of a write sees what was committed before it, so that after waiting for the project's row lock it
- * works on the newest state; the lock keeps that state still until the commit.
- */
-const beginWrite = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
-const beginRead = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
 export interface PostgresOptions {
   readonly schema: string;
@@ -78,29 +73,11 @@ export class PostgresEngine implements Engine {
   }
 
   async read<T>(work: () => Work<T>): Promise<T> {
-    return await this.#persist('read', async (session) => {
-      const begun = ahead(session.query(beginRead));
-      const value = await drive(session, work, async (request) => {
-        if (request.rows === 'count') throw new Error('a read tried to change something');
-      });
-      await begun;
-      // The answer stands already; whoever uses the session next stands behind this statement.
-      ahead(session.query('COMMIT'));
-      return value;
-    });
+    return await this.#persist('read', (session) => readIn(session, work));
   }
 
   async transact<T>(work: () => Work<T>): Promise<T> {
-    return await this.#persist('write', async (session) => {
-      const begun = ahead(session.query(beginWrite));
-      const value = await drive(session, work, async ({ statement }) => {
-        // Nothing may be written where the transaction did not begin.
-        if (statement.writes) await begun;
-      });
-      await begun;
-      await commit(session);
-      return value;
-    });
+    return await this.#persist('write', (session) => writeIn(session, work));
   }
 
   watch(onForeignCommit: () => void): () => void {
@@ -153,7 +130,7 @@ export class PostgresEngine implements Engine {
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       this.#assertOpen();
       try {
-        return await this.#clients.lend(purpose, (session) => attemptIn(session, attempt));
+        return await this.#clients.lend(purpose, (session) => orRollBack(session, attempt));
       } catch (error) {
         if (error instanceof ConnectionLost) lost++;
         if (!startsOver(error) || lost > lostConnectionsMax || performance.now() > deadline)
@@ -194,89 +171,4 @@ export async function openPostgres(url: string, durability: Durability): Promise
     return await clients.connect(connection, configure);
   };
   return await PostgresEngine.open({ schema, location: shown, durability, connect });
-}
-
-async function attemptIn<T>(session: Session, attempt: (session: Session) => Promise<T>): Promise<T> {
-  try {
-    return await attempt(session);
-  } catch (error) {
-    // Ends the transaction if there still is one; a session that cannot even do that counts as lost.
-    if (!session.lost) await session.query('ROLLBACK').catch(() => {});
-    throw error;
-  }
-}
-
-/**
- * Drives a work. An error of a statement is thrown inside the work, which may go on after rolling back to a savepoint.
- * But where the server gave up on the whole transaction, nothing the work does can save it: from then on every request
- * is answered with the same error, and the caller starts over.
- */
-async function drive<T>(
-  session: Session,
-  work: () => Work<T>,
-  check: (request: Request) => Promise<void>,
-): Promise<T> {
-  let hopeless: unknown;
-  let failed: unknown;
-  const ask = async (request: Request) => {
-    if (hopeless) throw hopeless;
-    try {
-      await check(request);
-      const answer = await execute(session, request);
-      failed = undefined;
-      return answer;
-    } catch (error) {
-      failed = error;
-      if (startsOver(error)) hopeless = error;
-      throw translate(error);
-    }
-  };
-  try {
-    const value = await driveAsync(work(), ask);
-    // A failed statement that nobody rolled back: COMMIT would roll back and not say so.
-    if (failed) throw failed;
-    return value;
-  } catch (error) {
-    throw hopeless ?? error;
-  }
-}
-
-/** A statement that is not waited for, because the next one can follow at once: that saves a round trip. */
-function ahead<T>(sent: Promise<T>): Promise<T> {
-  sent.catch(() => {}); // whoever awaits it still hears of it
-  return sent;
-}
-
-async function commit(session: Session): Promise<void> {
-  try {
-    await session.query('COMMIT');
-  } catch (error) {
-    if (!session.lost) throw error;
-    throw new RookeryError(
-      'OUTCOME_UNKNOWN',
-      'the connection was lost during the commit',
-      {},
-      { cause: error },
-    );
-  }
-}
-
-/** The same lock as in `migrations/index.ts`: whoever prepares or migrates a schema does so alone. */
-const prepareLock = 1380668505;
-
-async function prepareSchema(session: Session, schema: string): Promise<void> {
-  await checkVersion(session);
-  await session.query('BEGIN');
-  await session.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [prepareLock, schema]);
-  const { rows } = await session.query(
-    `SELECT to_regnamespace($1) IS NULL AS absent,
-      (SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace($1)) AS tables,
-      EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($2) AND attname = 'breaking') AS ours`,
-    [`"${schema}"`, `"${schema}".schema_migrations`],
-  );
-  const { absent, tables, ours } = rows[0]!;
-  if (absent) await session.query(`CREATE SCHEMA "${schema}"`);
-  await session.query('COMMIT');
-  if (Number(tables) === 0 || ours) return;
-  throw new RookeryError('STORE_INCOMPATIBLE', `the schema ${schema} belongs to another program`, { schema });
 }
