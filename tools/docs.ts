@@ -130,9 +130,9 @@ function commandSection(command: Command, prefix: string): string {
   if (command.commands.length > 0) {
     return `## ${name}\n\n${command.commands.map((inner) => commandSection(inner, `${name} `)).join('\n')}`;
   }
-  const given = command.registeredArguments.map(({ required, variadic, name: label }) => {
-    const text = `${label()}${variadic ? '...' : ''}`;
-    return required ? `<${text}>` : `[${text}]`;
+  const given = command.registeredArguments.map((argument) => {
+    const text = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? `<${text}>` : `[${text}]`;
   });
   const usage = ['rookery', name, ...given].join(' ');
   const options = command.options.map(

@@ -21,6 +21,8 @@ export interface ServeOptions extends GlobalOptions {
 
 export const adminTokenName = 'admin.token';
 
+const pruneIntervalMs = 60_000;
+
 /** Runs the server until a signal ends it. The first start makes what is missing and says so. */
 export async function serve(options: ServeOptions): Promise<void> {
   const output = new Output(options.json ?? false);
@@ -62,7 +64,13 @@ export async function serve(options: ServeOptions): Promise<void> {
       newToken,
       open: options.open ?? false,
     });
+    const tidying = setInterval(() => {
+      rookery.memory
+        .prune({ limit: 1000 })
+        .catch((error: unknown) => log.error({ err: error }, 'pruning failed'));
+    }, pruneIntervalMs);
     await untilSignal();
+    clearInterval(tidying);
     output.say('stopping …');
     squawk.close();
     await server.close();
