@@ -28,21 +28,31 @@ export class Notices {
   }
 
   async denied(call: Call, subject: Subject): Promise<void> {
-    if (!this.#windows.opens(call.principal, deniedName(call), subject, this.#clock.monotonic())) return;
-    await this.#commits.submit(jobOf(call, this.#services, (context) => context.recordDenial(subject)));
+    await this.#note(call, deniedName(call), [subject], (context) => context.recordDenial(subject));
   }
 
   async read(call: Call, subjects: readonly Subject[]): Promise<void> {
+    await this.#note(call, call.operation.name, subjects, (context, subject) =>
+      context.recordRead(subject, { reads: 1 }),
+    );
+  }
+
+  async #note(
+    { principal, ...call }: Call,
+    name: string,
+    subjects: readonly Subject[],
+    record: (context: WriteContext, subject: Subject) => Work<void>,
+  ): Promise<void> {
     const now = this.#clock.monotonic();
-    const opening = subjects.filter((subject) =>
-      this.#windows.opens(call.principal, call.operation.name, subject, now),
-    );
+    const opening = subjects.filter((subject) => this.#windows.opens(principal, name, subject, now));
     if (opening.length === 0) return;
-    await this.#commits.submit(
-      jobOf(call, this.#services, function* (context): Work<void> {
-        for (const subject of opening) yield* context.recordRead(subject, { reads: 1 });
-      }),
-    );
+    const job = jobOf({ principal, ...call }, this.#services, function* (context): Work<void> {
+      for (const subject of opening) yield* record(context, subject);
+    });
+    await this.#commits.submit(job).catch((error: unknown) => {
+      for (const subject of opening) this.#windows.withdraw(principal, name, subject);
+      throw error;
+    });
   }
 
   /** Writes what was counted so far. */
@@ -53,7 +63,14 @@ export class Notices {
 
   async #writeEnded(all: boolean): Promise<void> {
     const ended = this.#windows.take(this.#clock.monotonic(), all);
-    await Promise.all(ended.map((window) => this.#commits.submit(countOf(window, this.#services))));
+    await Promise.all(
+      ended.map((window) =>
+        this.#commits.submit(countOf(window, this.#services)).catch((error: unknown) => {
+          this.#windows.putBack(window);
+          throw error;
+        }),
+      ),
+    );
   }
 }
 

@@ -142,10 +142,13 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    await this.#notices.close();
-    this.hints.close();
-    await this.commits.close();
-    await this.engine.close();
+    try {
+      await this.#notices.close();
+    } finally {
+      this.hints.close();
+      await this.commits.close();
+      await this.engine.close();
+    }
   }
 
   async #checkRight(call: Call): Promise<void> {

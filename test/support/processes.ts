@@ -37,7 +37,12 @@ export interface Child {
 
 /** Starts a TypeScript file, or the CLI, as a process of its own; killed after the test if it still runs. */
 export function start(file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Child {
-  const child = spawn(process.execPath, [join(root, file), ...args], {
+  return startProgram([process.execPath, join(root, file), ...args], env);
+}
+
+/** Starts any program. */
+export function startProgram([program, ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+  const child = spawn(program!, args, {
     // Starting up is mostly compiling: shared between the hundreds of processes that the tests start.
     env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'rookery-compile-cache'), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -7,7 +7,7 @@ import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
 import { driveSync, type Request, type Work } from '../../work.ts';
 import { blockFor, Connection, createFile } from './connection.ts';
-import { isBusy, isUnknownOutcome, translate } from './errors.ts';
+import { isBusy, isFull, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
 const busyDeadlineMs = 30_000;
@@ -168,8 +168,11 @@ export class SqliteEngine implements Engine {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
-    this.#checkpoint();
-    this.#connection.close();
+    try {
+      this.#checkpoint();
+    } finally {
+      this.#connection.close();
+    }
   }
 
   /** Raw access for the doors that promise plain SQL on the live file. */
@@ -284,7 +287,8 @@ export class SqliteEngine implements Engine {
     try {
       this.#connection.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch (error) {
-      if (!isBusy(error)) throw translate(error); // another process still reads: it will fold the log back
+      // Another process still reads, or there is no room: what is in the log is safe there, until somebody folds it back.
+      if (!isBusy(error) && !isFull(error)) throw translate(error);
     }
   }
 

@@ -24,6 +24,10 @@ export function isBusy(error: unknown): boolean {
   return isSqliteFailure(error) && ((error.errcode & 0xff) === busy || (error.errcode & 0xff) === locked);
 }
 
+export function isFull(error: unknown): boolean {
+  return isSqliteFailure(error) && (error.errcode & 0xff) === full;
+}
+
 /** A commit that failed with one of these may or may not be on disk. */
 export function isUnknownOutcome(error: unknown): boolean {
   return isSqliteFailure(error) && (error.errcode === ioErrorFsync || error.errcode === ioErrorWrite);
