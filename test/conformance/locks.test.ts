@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { locksSuite } from './locks.ts';
+
+onEveryEngine('locks', locksSuite);
