@@ -18,7 +18,14 @@ export const stateChecks: readonly StateCheck[] = [
       const rows = yield* itemsAfter(context.project, after, pageSize);
       const last = rows.at(-1);
       return {
-        records: rows.map((row) => recordOf(context, row, true)),
+        records: rows.map((row) => ({
+          ...recordOf(context, row),
+          current: true,
+          differences: (entry, birth) =>
+            differences(row, entry) +
+            differing('owner', row.owner, birth?.actor ?? row.owner) +
+            differing('created_at', row.created_at, birth?.time ?? row.created_at),
+        })),
         problems: rows.flatMap(historyGap),
         next: last && rows.length === pageSize ? [last.namespace, last.key, last.scope] : undefined,
       };
@@ -32,7 +39,13 @@ export const stateChecks: readonly StateCheck[] = [
       const rows = yield* historyAfter(context.project, after, pageSize);
       const last = rows.at(-1);
       return {
-        records: rows.map((row) => recordOf(context, row, false)),
+        records: rows.map((row, i) => ({
+          ...recordOf(context, row),
+          current: false,
+          differences: (entry) =>
+            differences(row, entry) +
+            differing('owner', row.owner, ownerAfter(rows[i - 1], row) ?? row.owner),
+        })),
         next:
           last && rows.length === pageSize
             ? [last.namespace, last.key, last.scope, last.revision]
@@ -42,7 +55,7 @@ export const stateChecks: readonly StateCheck[] = [
   },
 ];
 
-function recordOf(context: ReadContext, row: CheckedRow, current: boolean): StoredRecord {
+function recordOf(context: ReadContext, row: CheckedRow): Omit<StoredRecord, 'current' | 'differences'> {
   const { namespace, key, scope } = row;
   const empty = row.value === null && row.sealed === null;
   return {
@@ -50,23 +63,32 @@ function recordOf(context: ReadContext, row: CheckedRow, current: boolean): Stor
     label: labelOf(row),
     seq: row.seq,
     entry: row.entry,
-    current,
-    differences: (entry, birth) => differences(row, entry, birth),
     content: empty ? undefined : () => items.contentOf(context, row),
   };
 }
 
-function differences(row: CheckedRow, entry: Entry, birth: Entry | undefined): string {
+function differences(row: CheckedRow, entry: Entry): string {
   return (
     differing('revision', row.revision, entry.revision?.[1]) +
     differing('author', row.author, entry.actor) +
     differing('updated_at', row.updated_at, entry.time) +
     differing('expires_at', row.expires_at, entry.facts?.['expiresAt'] ?? null) +
     differing('deleted', row.deleted, entry.facts?.['deleted'] ?? 0) +
-    differing('level', row.level ?? levelOf(row.scope), levelOf(entry.scope)) +
-    differing('owner', row.owner, birth?.actor ?? row.owner) +
-    differing('created_at', row.created_at, birth?.time ?? row.created_at)
+    differing('value', row.sealed === null ? null : row.value, null) +
+    differing('level', row.level ?? levelOf(row.scope), levelOf(entry.scope))
   );
+}
+
+/** Whose a revision must be, by the one before it; undefined where that is not at hand. */
+function ownerAfter(before: CheckedRow | undefined, row: CheckedRow): string | undefined {
+  if (row.revision === 1) return row.author;
+  const follows =
+    before !== undefined &&
+    before.revision === row.revision - 1 &&
+    items.subjectOf(before.namespace, before.key, before.scope).name ===
+      items.subjectOf(row.namespace, row.key, row.scope).name;
+  if (!follows) return undefined;
+  return row.deleted === 1 || items.isLive(before, row.updated_at) ? before.owner : row.author;
 }
 
 /** Every revision is kept until the newest `historyRevisions` are there. */

@@ -85,11 +85,12 @@ export interface EntryRow {
   duration_ms: number | null;
   error_message: string | null;
   context_json: string | null;
+  created_at: string;
 }
 
 const entryColumns = (leaf: string) => `
   SELECT seq, timestamp, agent_id, operation, status, scope, entry, ${leaf} AS leaf, duration_ms,
-    error_message, context_json
+    error_message, context_json, created_at
   FROM audit_log WHERE project_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`;
 const selectEntries = statement(entryColumns('lower(hex(leaf))'), {
   when: 'postgres',
@@ -141,6 +142,11 @@ const selectEntryProject = statement(`
 /** The next project that has entries, whether or not it has a head. */
 export const entryProjectAfter = (project: string) =>
   one<{ project_id: string }>(selectEntryProject, [project]);
+
+const selectCheckpointProject = statement(`
+  SELECT project_id FROM ledger_checkpoints WHERE project_id > $1 ORDER BY project_id LIMIT 1`);
+export const checkpointProjectAfter = (project: string) =>
+  one<{ project_id: string }>(selectCheckpointProject, [project]);
 
 const selectValue = statement('SELECT value FROM store WHERE name = $1');
 export const storeValue = (name: string) => one<{ value: string }>(selectValue, [name]);

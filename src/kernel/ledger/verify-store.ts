@@ -3,7 +3,7 @@ import { inManySnapshots } from '../operation.ts';
 import type { Store } from '../store.ts';
 import type { Work } from '../work.ts';
 import { Report, type Verified } from './findings.ts';
-import { entryProjectAfter, headProjectAfter } from './statements.ts';
+import { checkpointProjectAfter, entryProjectAfter, headProjectAfter } from './statements.ts';
 import { type Progress, verifyLedger } from './verify.ts';
 
 export interface VerifyStoreOptions {
@@ -42,7 +42,7 @@ function contextOf(store: Store, project: string): ReadContext {
   );
 }
 
-/** Every project with a head or with entries: somebody may have deleted the one and left the other. */
+/** Every project with a head, entries or checkpoints: somebody may have deleted the one and left the other. */
 async function projectsOf(store: Store): Promise<string[]> {
   const projects: string[] = [];
   for (let last = ''; ; last = projects.at(-1)!) {
@@ -55,6 +55,7 @@ async function projectsOf(store: Store): Promise<string[]> {
 function* nextProject(after: string): Work<string | undefined> {
   const head = yield* headProjectAfter(after);
   const entry = yield* entryProjectAfter(after);
-  const names = [head?.project_id, entry?.project_id].filter((name) => name !== undefined);
+  const checkpoint = yield* checkpointProjectAfter(after);
+  const names = [head, entry, checkpoint].flatMap((row) => (row ? [row.project_id] : []));
   return names.sort((a, b) => (a < b ? -1 : 1))[0];
 }

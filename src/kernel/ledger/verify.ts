@@ -135,7 +135,8 @@ function differences(project: string, row: EntryRow, entry: Entry): string {
     differing('scope', row.scope, entry.scope) +
     differing('duration_ms', row.duration_ms, null) +
     differing('error_message', row.error_message, null) +
-    differing('context_json', row.context_json, null)
+    differing('context_json', row.context_json, null) +
+    differing('created_at', row.created_at, time)
   );
 }
 
