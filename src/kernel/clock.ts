@@ -19,6 +19,21 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 };
 
+/**
+ * The same clock, whose wall clock never goes back while this process runs: what one reader has seen expire stays
+ * expired for the next, although reading persists no time.
+ */
+export function steady(clock: Clock): Clock {
+  let latest = Number.NEGATIVE_INFINITY;
+  return {
+    now: () => {
+      latest = Math.max(latest, clock.now());
+      return latest;
+    },
+    monotonic: () => clock.monotonic(),
+  };
+}
+
 /** Draws from a pool: one call of the operating system for hundreds of ids and nonces (1.7 µs → 0.1 µs each). */
 export class PooledRandom implements Random {
   readonly #pool = Buffer.allocUnsafeSlow(8192);

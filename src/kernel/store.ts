@@ -4,7 +4,7 @@ import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
 import { noteOpening } from './access/presence.ts';
 import type { Answer, Answering, Call, CallOptions } from './call.ts';
-import type { Clock, Random } from './clock.ts';
+import { type Clock, type Random, steady } from './clock.ts';
 import { GroupCommit } from './commit.ts';
 import type { Services } from './context.ts';
 import { Denial } from './denial.ts';
@@ -70,7 +70,8 @@ export class Store {
       yield* noteOpening(now);
       return yield* establishLog({ ...options, authenticate: keyring.authenticate });
     });
-    return new Store(options, { keyring, log, checks: options.checks });
+    const clock = steady(options.clock);
+    return new Store({ ...options, clock }, { keyring, log, checks: options.checks });
   }
 
   private constructor(options: StoreOptions, ledger: Services['ledger']) {
