@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatCheckpoint } from '../../src/kernel/ledger/checkpoint.ts';
-import { signNote } from '../../src/kernel/ledger/note.ts';
-import { signerFromSeed } from '../../src/kernel/ledger/signer.ts';
+import type { Progress } from '../../src/kernel/ledger/verify.ts';
 import { verifyStore } from '../../src/kernel/ledger/verify-store.ts';
 import { openRookery, type Rookery } from '../../src/rookery.ts';
 import { kindsOf, type Raw, tamper, Victim } from '../support/tampering.ts';
+import { ledgerEdits } from './tampering/ledger.ts';
+import { plain, stateEdits } from './tampering/state.ts';
 
 let victim: Victim;
 
@@ -38,153 +37,14 @@ beforeAll(async () => {
 });
 afterAll(() => victim.remove());
 
-const leafOf = (entry: string) => createHash('sha256').update(`\0${entry}`).digest();
-const entryOf = (raw: Raw, seq: number) =>
-  raw.all<{ entry: string }>('SELECT entry FROM audit_log WHERE seq = ?', seq)[0]!.entry;
-const sizeOf = (raw: Raw) => raw.all<{ size: number }>('SELECT size FROM ledger_heads')[0]!.size;
-
 it('finds nothing wrong with a store that nobody touched', async () => {
-  expect(await victim.after(() => {})).toMatchObject({ ok: true, findings: [], more: 0, unsealed: 0 });
+  const phases: string[] = [];
+  const onProgress = ({ phase, done }: Progress) => phases.push(`${phase} ${done}`);
+  const verified = await victim.after(() => {}, { onProgress });
+  expect(verified).toMatchObject({ ok: true, findings: [], more: 0, unsealed: 0 });
+  expect(phases[0]).toBe(`entries ${verified.entries}`);
+  expect(phases.at(-1)).toBe(`records ${verified.records}`);
 });
-
-/** What is done to the ledger, the kinds that are found, and a finding that must be among them. */
-const ledgerEdits: [name: string, edit: (raw: Raw) => void, kinds: string[], named: object][] = [
-  [
-    'an entry',
-    (raw) => raw.run(`UPDATE audit_log SET entry = replace(entry, '"ada"', '"eve"') WHERE seq = 5`),
-    ['entry-changed', 'state-changed'],
-    { kind: 'entry-changed', seq: 5, subject: 'entry 5' },
-  ],
-  [
-    'an entry together with its leaf hash and columns',
-    (raw) => {
-      const entry = entryOf(raw, 5).replace('"ada"', '"eve"');
-      raw.run(
-        "UPDATE audit_log SET entry = ?, leaf = ?, agent_id = 'eve' WHERE seq = 5",
-        entry,
-        leafOf(entry),
-      );
-    },
-    ['checkpoint-root', 'head-root', 'state-changed', 'tile-changed'],
-    { kind: 'tile-changed', subject: 'subtree hash of entries 1 to 256' },
-  ],
-  [
-    'a leaf hash',
-    (raw) => raw.run('UPDATE audit_log SET leaf = randomblob(32) WHERE seq = 300'),
-    ['checkpoint-root', 'entry-changed', 'head-root', 'tile-changed'],
-    { kind: 'entry-changed', seq: 300 },
-  ],
-  [
-    'a leaf hash to none',
-    (raw) => raw.run('UPDATE audit_log SET leaf = NULL WHERE seq = 300'),
-    ['entry-changed'],
-    { seq: 300 },
-  ],
-  [
-    'an entry to something that is none',
-    (raw) => raw.run("UPDATE audit_log SET entry = 'nonsense' WHERE seq = 300"),
-    ['entry-changed', 'state-foreign'],
-    { kind: 'entry-changed', seq: 300 },
-  ],
-  [
-    'a deleted row',
-    (raw) => raw.run('DELETE FROM audit_log WHERE seq = 300'),
-    ['entry-missing', 'state-foreign'],
-    { kind: 'entry-missing', seq: 300, subject: 'entry 300' },
-  ],
-  [
-    'a truncated tail',
-    (raw) => raw.run('DELETE FROM audit_log WHERE seq > 500'),
-    ['entry-missing', 'state-foreign'],
-    { kind: 'entry-missing', seq: 501 },
-  ],
-  [
-    'a truncated tail and a head that fits it',
-    (raw) => {
-      raw.run('DELETE FROM audit_log WHERE seq > 512');
-      raw.run('DELETE FROM ledger_checkpoints WHERE size > 512');
-      const hash = raw.all<{ hash: Uint8Array }>('SELECT hash FROM ledger_tiles WHERE level = 1');
-      const root = createHash('sha256').update(Buffer.concat([Buffer.of(1), ...hash.map((row) => row.hash)]));
-      raw.run('UPDATE ledger_heads SET size = 512, frontier = ?', root.digest());
-    },
-    ['head-changed', 'state-foreign'],
-    { kind: 'head-changed', subject: 'head' },
-  ],
-  [
-    'two rows that changed places',
-    (raw) => {
-      raw.run('UPDATE audit_log SET seq = -1 WHERE seq = 20');
-      raw.run('UPDATE audit_log SET seq = 20 WHERE seq = 21');
-      raw.run('UPDATE audit_log SET seq = 21 WHERE seq = -1');
-    },
-    ['checkpoint-root', 'entry-changed', 'head-root', 'state-foreign', 'tile-changed'],
-    { kind: 'entry-changed', seq: 20 },
-  ],
-  [
-    'a row past the end',
-    (raw) =>
-      raw.run(
-        `INSERT INTO audit_log (timestamp, agent_id, operation, status, project_id, seq, entry)
-         VALUES ('', 'eve', 'x', 'completed', 'default', ?, '{}')`,
-        sizeOf(raw) + 1,
-      ),
-    ['entry-foreign'],
-    {},
-  ],
-  [
-    'a row before the beginning',
-    (raw) =>
-      raw.run(
-        `INSERT INTO audit_log (timestamp, agent_id, operation, status, project_id, seq, entry)
-         VALUES ('', 'eve', 'x', 'completed', 'default', 0, '{}')`,
-      ),
-    ['entry-foreign'],
-    { subject: 'entry 0' },
-  ],
-  ['the size in the head', (raw) => raw.run('UPDATE ledger_heads SET size = size + 1'), ['head-changed'], {}],
-  [
-    'the fencing counter',
-    (raw) => raw.run('UPDATE ledger_heads SET fence = fence + 1'),
-    ['head-changed'],
-    {},
-  ],
-  ['the store clock', (raw) => raw.run('UPDATE ledger_heads SET clock_ms = 1'), ['head-changed'], {}],
-  ['the code over the head', (raw) => raw.run("UPDATE ledger_heads SET mac = x''"), ['head-changed'], {}],
-  ['no head', (raw) => raw.run('DELETE FROM ledger_heads'), ['head-missing'], {}],
-  [
-    'a kept subtree hash',
-    (raw) => raw.run('UPDATE ledger_tiles SET hash = randomblob(32) WHERE tile = 1'),
-    ['tile-changed'],
-    { subject: 'subtree hash of entries 257 to 512' },
-  ],
-  ['no kept subtree hash', (raw) => raw.run('DELETE FROM ledger_tiles WHERE tile = 0'), ['tile-missing'], {}],
-  [
-    'a subtree hash too many',
-    (raw) => raw.run("INSERT INTO ledger_tiles VALUES ('default', 1, 2, zeroblob(32))"),
-    ['tile-missing'],
-    { subject: 'tiles' },
-  ],
-  [
-    'a checkpoint of another root',
-    (raw) => raw.run('UPDATE ledger_checkpoints SET root = zeroblob(32) WHERE size < 100'),
-    ['checkpoint-changed'],
-    {},
-  ],
-  [
-    'a checkpoint that somebody else signed',
-    (raw) => {
-      const [row] = raw.all<{ note: string; size: number }>(
-        'SELECT note, size FROM ledger_checkpoints ORDER BY size LIMIT 1',
-      );
-      const origin = row!.note.split('\n', 1)[0]!;
-      const text = formatCheckpoint({ origin, size: BigInt(row!.size), root: Buffer.alloc(32) });
-      const note = signNote(text, origin, signerFromSeed(Buffer.alloc(32, 9)));
-      raw.run('UPDATE ledger_checkpoints SET note = ?, root = zeroblob(32) WHERE size = ?', note, row!.size);
-    },
-    ['checkpoint-changed'],
-    {},
-  ],
-];
 
 describe('an edit of the ledger is named [A4]', () => {
   it.each(ledgerEdits)('%s', async (_, edit, kinds, named) => {
@@ -205,159 +65,6 @@ describe('an edit of the ledger is named [A4]', () => {
     expect(findings[0]!.message).toContain(` ${column}`);
   });
 });
-
-const plain = "key = 'plain'";
-const stateEdits: [name: string, edit: (raw: Raw) => void, kinds: string[], message: RegExp][] = [
-  [
-    'a value in clear',
-    (raw) => raw.run(`UPDATE memory SET value = '"forged"' WHERE ${plain}`),
-    ['state-changed'],
-    /content is not the one/,
-  ],
-  [
-    'a sealed value',
-    (raw) => {
-      const [row] = raw.all<{ sealed: Uint8Array }>("SELECT sealed FROM memory WHERE key = 'secret'");
-      row!.sealed[30]! ^= 1;
-      raw.run("UPDATE memory SET sealed = ? WHERE key = 'secret'", row!.sealed);
-    },
-    ['state-unreadable'],
-    /authentication/,
-  ],
-  [
-    'a sealed value put in the place of another',
-    (raw) =>
-      raw.run(
-        "UPDATE memory SET sealed = (SELECT sealed FROM memory WHERE key = 'other') WHERE key = 'secret'",
-      ),
-    ['state-unreadable'],
-    /authentication/,
-  ],
-  [
-    'a sealed value put in clear',
-    (raw) => raw.run("UPDATE memory SET sealed = NULL, value = '\"three!\"' WHERE key = 'secret'"),
-    ['state-changed'],
-    /content is not the one/,
-  ],
-  [
-    'the owner',
-    (raw) => raw.run(`UPDATE memory SET owner = 'eve' WHERE ${plain}`),
-    ['state-changed'],
-    / owner/,
-  ],
-  [
-    'the owner of a sealed item',
-    (raw) => raw.run("UPDATE memory SET owner = 'eve' WHERE key = 'secret'"),
-    ['state-changed'],
-    / owner/,
-  ],
-  [
-    'the author',
-    (raw) => raw.run(`UPDATE memory SET author = 'eve' WHERE ${plain}`),
-    ['state-changed'],
-    / author/,
-  ],
-  [
-    'the time to live',
-    (raw) => raw.run("UPDATE memory SET expires_at = NULL WHERE key = 'timed'"),
-    ['state-changed'],
-    / expires_at/,
-  ],
-  [
-    'the times',
-    (raw) => raw.run(`UPDATE memory SET created_at = 1, updated_at = 2 WHERE ${plain}`),
-    ['state-changed'],
-    / updated_at created_at/,
-  ],
-  [
-    'a deletion undone',
-    (raw) => raw.run(`UPDATE memory SET deleted = 0, value = '1' WHERE key = 'gone'`),
-    ['state-changed'],
-    / deleted/,
-  ],
-  [
-    'an item hidden as deleted',
-    (raw) => raw.run(`UPDATE memory SET deleted = 1, value = NULL WHERE ${plain}`),
-    ['state-changed'],
-    / deleted/,
-  ],
-  [
-    'an item in another audience',
-    (raw) => raw.run("UPDATE memory SET scope = 'project', level = 'project' WHERE key = 'other'"),
-    ['state-foreign', 'state-missing'],
-    /not its own/,
-  ],
-  [
-    'an old revision put back as it was',
-    (raw) =>
-      raw.run(`UPDATE memory SET (revision, seq, value, author, updated_at) =
-        (SELECT revision, seq, value, author, updated_at FROM memory_history WHERE ${plain} AND revision = 3)
-        WHERE ${plain}`),
-    ['state-missing', 'state-rolled-back'],
-    /its entry is \d+, the ledger's newest is \d+/,
-  ],
-  [
-    'an old sealed revision put back, its history cut',
-    (raw) => {
-      raw.run(`UPDATE memory SET (revision, seq, sealed, updated_at) =
-        (SELECT revision, seq, sealed, updated_at FROM memory_history WHERE key = 'secret' AND revision = 2)
-        WHERE key = 'secret'`);
-      raw.run("DELETE FROM memory_history WHERE key = 'secret' AND revision >= 2");
-    },
-    ['state-rolled-back'],
-    /the ledger's newest/,
-  ],
-  [
-    'a lower revision number',
-    (raw) => raw.run(`UPDATE memory SET revision = 4 WHERE ${plain}`),
-    ['state-changed', 'state-missing'],
-    / revision/,
-  ],
-  [
-    'a deleted item row',
-    (raw) => raw.run(`DELETE FROM memory WHERE ${plain}`),
-    ['state-missing'],
-    /no record/,
-  ],
-  [
-    'a deleted tombstone',
-    (raw) => raw.run("DELETE FROM memory WHERE key = 'gone'"),
-    ['state-missing'],
-    /no record/,
-  ],
-  [
-    'an item that nobody wrote',
-    (raw) =>
-      raw.run(`INSERT INTO memory SELECT project_id, namespace, 'forged', scope, level, owner, author, 1, seq,
-        created_at, updated_at, expires_at, 0, value, sealed FROM memory WHERE ${plain}`),
-    ['state-foreign'],
-    /not its own/,
-  ],
-  [
-    'a superseded value',
-    (raw) => raw.run(`UPDATE memory_history SET value = '"forged"' WHERE ${plain} AND revision = 2`),
-    ['state-changed'],
-    /content is not the one/,
-  ],
-  [
-    'the owner of a superseded value',
-    (raw) => raw.run(`UPDATE memory_history SET owner = 'eve' WHERE ${plain} AND revision = 2`),
-    ['state-changed'],
-    / owner/,
-  ],
-  [
-    'a superseded value deleted',
-    (raw) => raw.run(`DELETE FROM memory_history WHERE ${plain} AND revision = 2`),
-    ['state-missing'],
-    /3 superseded revisions are stored, 4 should be/,
-  ],
-  [
-    'the key that could tell',
-    (raw) => raw.run("DELETE FROM keys WHERE purpose = 'data' AND scope = 'project'"),
-    ['key-missing'],
-    /no key of project is left/,
-  ],
-];
 
 describe('an edit of what is stored is named [A4]', () => {
   it.each(stateEdits)('%s', async (_, edit, kinds, message) => {
