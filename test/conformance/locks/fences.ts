@@ -4,7 +4,7 @@ import { fence } from '../../../src/domains/locks/model.ts';
 import { assertFence } from '../../../src/domains/locks/operations.ts';
 import * as memory from '../../../src/domains/memory/operations.ts';
 import { mutation } from '../../../src/kernel/operation.ts';
-import type { Rookery, View } from '../../../src/rookery.ts';
+import type { View } from '../../../src/rookery.ts';
 import type { Harness } from '../../engines/index.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { errorOf } from '../../support/ledger.ts';
@@ -62,18 +62,19 @@ export function fenceSuite(harness: Harness): void {
   });
 
   it('loses no update of holders who sleep past their time, and without it loses some [LK3] [LK4]', async () => {
-    const fenced = await countUnderLease(await harness.open({ clock: new ManualClock() }), true);
+    const fenced = await countUnderLease(harness, true);
     expect(fenced.lost).toBe(0);
     expect(fenced.tokens).toEqual(fenced.tokens.toSorted((x, y) => x - y));
     expect(fenced.refused).toBeGreaterThan(0);
-    const bare = await countUnderLease(await harness.open({ clock: new ManualClock() }), false);
+    const bare = await countUnderLease(harness, false);
     expect(bare.lost).toBeGreaterThan(0);
   });
 }
 
 /** Four agents increment a number by reading, sleeping and writing under a lease. The sleep outlasts some leases. */
-async function countUnderLease(rookery: Rookery, fenced: boolean) {
-  const clock = rookery.store.clock as ManualClock;
+async function countUnderLease(harness: Harness, fenced: boolean) {
+  const clock = new ManualClock();
+  const rookery = await harness.open({ clock });
   let accepted = 0;
   let refused = 0;
   const tokens: number[] = [];
