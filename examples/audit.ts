@@ -10,5 +10,8 @@ const { verifierKey } = await rookery.audit.key();
 const { entry, proof } = receipt!;
 console.log('entry   ', JSON.parse(entry).op, 'by', JSON.parse(entry).actor);
 console.log('valid   ', verifyReceipt({ entry, proof, verifierKey }).valid);
-console.log('forged  ', verifyReceipt({ entry: entry.replace('coder-1', 'coder-2'), proof, verifierKey }).valid);
+console.log(
+  'forged  ',
+  verifyReceipt({ entry: entry.replace('coder-1', 'coder-2'), proof, verifierKey }).valid,
+);
 console.log('verified', (await rookery.audit.verify()).ok);
