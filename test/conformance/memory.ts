@@ -48,6 +48,12 @@ export function memorySuite(harness: Harness): void {
     expect(revisions.map(({ author }) => author)).toEqual(['b', 'b', 'b', 'a']);
   });
 
+  it('lets an agent delete what the project holds as the first thing that it does', async () => {
+    const rookery = await harness.open();
+    await rookery.memory.set({ key: 'k', value: 1 });
+    expect(await rookery.as('newcomer').memory.delete({ key: 'k' })).toEqual({ deleted: true, revision: 2 });
+  });
+
   it('writes over a revision only when it is the expected one, and one of many wins [KV2, KV-x1]', async () => {
     const one = await harness.open();
     const two = await harness.again();
