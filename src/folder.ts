@@ -48,7 +48,7 @@ export function openFolder(
   const absolute = resolve(path);
   const isFolder = existsSync(absolute) ? statSync(absolute).isDirectory() : extname(absolute) === '';
   const file = isFolder ? join(absolute, databaseName) : absolute;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   const own = basename(file) === databaseName;
   const keyFile = own ? join(dirname(file), rootKeyName) : `${file}.key`;
   const signingKeyFile = own ? join(dirname(file), signingKeyName) : `${file}.signing.key`;
@@ -81,6 +81,20 @@ function loadSigner(keyFile: string): Signer {
     return signerFromPem(readFileSync(keyFile, 'utf8'));
   } catch (cause) {
     throw new RookeryError('WRONG_KEY', `${keyFile} does not hold an Ed25519 key`, { keyFile }, { cause });
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new RookeryError(
+      'STORAGE_FAILED',
+      `cannot make the data folder ${folder}: ${code}`,
+      { folder },
+      { cause },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { invalid } from '../kernel/errors.ts';
 
 /**
  * Fields are camelCase in code and snake_case at every door. The translation is compiled from a schema once and follows
@@ -111,10 +112,12 @@ export function valueFromText(schema: z.ZodType, text: string): unknown {
   }
 }
 
+/** A bare word is a text; what begins like JSON must be JSON, so that a typo does not become one. */
 function jsonOrText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    if (/^\s*[[{"]/.test(text)) throw invalid('value', `valid JSON, not ${text.slice(0, 40)}`);
     return text;
   }
 }

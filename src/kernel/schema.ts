@@ -4,7 +4,9 @@ import { limits } from './limits.ts';
 
 /** Field types that several domains share. Messages say what would be accepted. */
 
-const printable = /^[^\u0000-\u001f\u007f]*$/;
+const printable = /^[^\u0000-\u001f\u007f-\u009f]*$/;
+/** A URL loses these two on its way, so nothing that bears such a name could be reached over HTTP. */
+const dots = /^\.{1,2}$/;
 
 /** Limits count bytes: an index row of Postgres holds 2704 of them, and the keys of some tables have four names. */
 function text(bytes: number) {
@@ -13,6 +15,7 @@ function text(bytes: number) {
     .min(1, 'must not be empty')
     .max(bytes, `at most ${bytes} bytes`)
     .regex(printable, 'no control characters')
+    .refine((value) => !dots.test(value), 'not "." or ".."')
     .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
     .refine(
       (value) => value.length * 3 <= bytes || Buffer.byteLength(value) <= bytes,

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
@@ -71,6 +71,16 @@ it('ends with the documented status and one envelope on stdout', async () => {
   const help = await run('bin/rookery.js', ['--help']);
   expect(help.status).toBe(0);
   expect(help.stdout).toContain('75  timeout or busy');
+});
+
+it('makes no store where it only reads, refuses a typo in JSON, and shows an agent with empty lists', async () => {
+  const data = join(temporaryFolder(), 'mistyped');
+  expect(await cli('audit', 'verify', '--data', data)).toMatchObject({ status: 3, json: { ok: false } });
+  expect(existsSync(data)).toBe(false);
+  expect(await cli('memory', 'set', 'k', '{bad', '--data', data)).toMatchObject({ status: 2 });
+  expect(await cli('memory', 'set', '..', '1', '--data', data)).toMatchObject({ status: 2 });
+  const shown = await run('bin/rookery.js', ['fleet', 'get', 'local', '--data', data]);
+  expect(shown.stdout).toContain('id\tlocal');
 });
 
 it('refuses a wrong root key, a missing one, and a foreign database', async () => {

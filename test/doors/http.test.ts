@@ -146,6 +146,7 @@ describe('bad input', () => {
   it('answers unknown paths with 404 and wrong methods with 405', async () => {
     const { call } = await testServer();
     expect(await call('GET', '/api/v1/nothing')).toMatchObject({ status: 404, body: { error: 'Not found' } });
+    expect((await call('OPTIONS', '/api/v1/nothing')).status).toBe(200);
     expect(await call('PATCH', '/api/v1/memory/default/k', {})).toMatchObject({
       status: 405,
       body: { error: 'Method not allowed' },
@@ -217,6 +218,50 @@ describe('who may ask', () => {
     const rebound = new Request('http://evil.example:7665/', { headers: { Host: 'evil.example:7665' } });
     expect(() => checkSource(rebound, exposure)).toThrow(/host/);
     expect(() => checkSource(rebound, { ...exposure, host: '0.0.0.0' })).not.toThrow();
+  });
+
+  it('ends a live stream when its token is revoked, before anything newer is sent', async () => {
+    const { call, url, rookery } = await testServer();
+    const { body } = await call('POST', '/api/v1/tokens', { agent: 'reader', rights: ['read'] });
+    await rookery.mail.append({ stream: 'news', events: [{ type: 'n', data: 'before' }] });
+    const gone = new AbortController();
+    const response = await fetch(`${url}/api/v1/mail/news/events`, {
+      headers: { Authorization: `Bearer ${body.token}`, Accept: 'text/event-stream' },
+      signal: gone.signal,
+    });
+    let text = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (!text.includes('before') || text.includes('event: error')) continue;
+      await call('DELETE', `/api/v1/tokens/${body.id}`);
+      await rookery.mail.append({ stream: 'news', events: [{ type: 'n', data: 'after' }] });
+    }
+    expect(text).toContain('UNAUTHENTICATED');
+    expect(text).not.toContain('after');
+  });
+
+  it('does not let anybody without the right admin act for an administrator', async () => {
+    const { call, adminToken, rookery } = await testServer();
+    const { body } = await call('POST', '/api/v1/tokens', {
+      agent: 'x',
+      rights: ['read', 'write', 'act-as'],
+    });
+    const headers = { Authorization: `Bearer ${body.token}`, 'X-Rookery-Agent': 'admin' };
+    const asAdmin = await call('PUT', '/api/v1/memory/default/k', { value: 1, level: 'system' }, headers);
+    expect(asAdmin).toMatchObject({ status: 403, body: { code: 'FORBIDDEN' } });
+    expect(
+      (await call('PATCH', '/api/v1/fleet/agents/admin', { status: 'terminated' }, headers)).status,
+    ).toBe(403);
+    expect(
+      (await call('GET', '/api/v1/memory/default', undefined, { Authorization: `Bearer ${adminToken}` }))
+        .status,
+    ).toBe(200);
+    const open = await testServer({ open: true });
+    expect(open.rookery).not.toBe(rookery);
+    expect(
+      (await open.call('PUT', '/api/v1/memory/default/k', { value: 1 }, { 'X-Rookery-Agent': 'admin' }))
+        .status,
+    ).toBe(403);
   });
 
   it('accepts requests without a token in open mode, on loopback only', async () => {

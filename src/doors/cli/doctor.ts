@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseName, rootKeyName } from '../../folder.ts';
-import { RookeryError } from '../../kernel/errors.ts';
 import { version } from '../../version.ts';
 import { Output, renderTable } from './output.ts';
 import { dataFolder, type GlobalOptions, openStore } from './session.ts';
@@ -20,17 +19,8 @@ export async function doctor(options: GlobalOptions): Promise<void> {
     { check: 'runtime', result: 'ok', facts: `rookery ${version}, Node ${process.versions.node}` },
   ];
   const file = join(folder, databaseName);
-  if (!existsSync(file)) {
-    throw new RookeryError(
-      'NOT_FOUND',
-      `no store in ${folder}: start one with "rookery serve", or name it with --data`,
-      {
-        kind: 'store',
-      },
-    );
-  }
-  checks.push(...permissions(folder, file));
   await using rookery = await openStore(options);
+  checks.push(...permissions(folder, file));
   const { engine } = rookery.store;
   const { engine: name, version: engineVersion, sizeBytes, settings } = await engine.describe();
   checks.push({ check: 'engine', result: 'ok', facts: `${name} ${engineVersion}, ${sizeBytes} bytes` });

@@ -71,7 +71,7 @@ async function run(
   const named = 'agent' in fields && !positional.includes('agent');
   const caller = named ? { ...options, agent: undefined } : options;
   const output = new Output(options.json ?? false);
-  await using session = await openSession(caller);
+  await using session = await openSession(caller, operation.kind === 'mutation');
   const key = options['idempotencyKey'] as string | undefined;
   const answer = await session.call(operation, input, key === undefined ? {} : { idempotencyKey: key });
   if (answer === null) throw notFound(operation.name.split('.')[0]!);

@@ -64,14 +64,20 @@ function write(text: string): void {
   process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
 }
 
+/** What stands beside a list to tell how it goes on. */
+const paging = new Set(['next_cursor', 'next', 'head', 'has_more', 'size']);
+
 /** An answer as text: a stored value as its JSON, a list as a table, anything else as name and value a line. */
 export function renderData(data: unknown): string {
   if (typeof data !== 'object' || data === null) return String(data);
   const fields = Object.entries(data);
-  const list = fields.find(([, value]) => Array.isArray(value));
   if ('value' in data && 'revision' in data) return JSON.stringify(data.value);
-  if (list && (list[1] as unknown[]).every((row) => typeof row === 'object' && row !== null)) {
-    return renderTable(list[1] as Record<string, unknown>[]);
+  const [list, ...others] = fields.filter(([name]) => !paging.has(name));
+  if (list && others.length === 0 && Array.isArray(list[1])) {
+    const rows: unknown[] = list[1];
+    if (rows.every((row) => typeof row === 'object' && row !== null)) {
+      return renderTable(rows as Record<string, unknown>[]);
+    }
   }
   return fields.map(([name, value]) => `${name}\t${cell(value)}`).join('\n');
 }

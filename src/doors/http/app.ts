@@ -99,6 +99,7 @@ async function ask(doors: readonly Door[], call: DoorCall): Promise<Response | u
 
 async function answer(store: Store, call: DoorCall): Promise<Response> {
   const { request, path, query, requestId } = call;
+  if (request.method === 'OPTIONS') return new Response(null, { status: 200 });
   const fitting = routes.filter((route) => route.pattern.test(path));
   const route = fitting.find((candidate) => candidate.method === request.method);
   // Clients of every door arrive here, and some of them read plain JSON only.
@@ -110,7 +111,7 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
   const principal = await call.identify();
   const input = withPrecondition(request, route, await readInput(route, request, path, query));
   if (followable(route.operation) && request.headers.get('accept')?.includes('text/event-stream')) {
-    return sseResponse({ store, route, principal, input, request });
+    return sseResponse({ store, route, identify: call.identify, input, request });
   }
   const idempotencyKey = request.headers.get('idempotency-key') ?? undefined;
   const { signal } = request;

@@ -21,7 +21,8 @@ export function followable(operation: Operation): boolean {
 interface Follow {
   readonly store: Store;
   readonly route: Route;
-  readonly principal: Principal;
+  /** Who asks. Asked anew for each page: a token that was revoked meanwhile gets no more. */
+  identify(): Promise<Principal>;
   readonly input: unknown;
   readonly request: Request;
 }
@@ -31,7 +32,7 @@ interface Page {
   readonly next: number;
 }
 
-export function sseResponse({ store, route, principal, input, request }: Follow): Response {
+export function sseResponse({ store, route, identify, input, request }: Follow): Response {
   const field = positions[route.operation.name]!;
   const resumed = request.headers.get('last-event-id');
   if (resumed !== null && !/^\d{1,15}$/.test(resumed))
@@ -48,7 +49,9 @@ export function sseResponse({ store, route, principal, input, request }: Follow)
     yield ': following\n\n';
     while (!gone.signal.aborted) {
       const page = { ...start, [field]: position, waitMs: heartbeatMs };
-      const { output } = await store.invoke(route.operation, principal, page, { signal: gone.signal });
+      const { output } = await store.invoke(route.operation, await identify(), page, { signal: gone.signal });
+      // It may have waited long: who may no longer ask must not get what came meanwhile.
+      await identify();
       const { events, next } = (output ?? { events: [], next: position }) as Page;
       position = next;
       if (events.length === 0) yield ': waiting\n\n';

@@ -1,5 +1,5 @@
 import type { Principal } from '../../kernel/access/model.ts';
-import { authenticate } from '../../kernel/access/tokens.ts';
+import { actAs, authenticate } from '../../kernel/access/tokens.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { parse } from '../../kernel/parse.ts';
 import * as schema from '../../kernel/schema.ts';
@@ -58,7 +58,13 @@ export async function identify(store: Store, request: Request, exposure: Exposur
   const swarm = header(request, 'x-rookery-swarm');
   const authorization = request.headers.get('authorization');
   if (authorization === null && exposure.open) {
-    return { project: project ?? 'default', agent: actFor ?? 'anonymous', rights: openRights, swarm };
+    const anonymous: Principal = {
+      project: project ?? 'default',
+      agent: 'anonymous',
+      rights: openRights,
+      swarm,
+    };
+    return await actAs(store, anonymous, actFor ?? anonymous.agent);
   }
   const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined) throw new RookeryError('UNAUTHENTICATED', 'a bearer token is required');

@@ -65,13 +65,13 @@ export class Exchange {
   }
 
   /** Takes the name that the request gives, where the client has none; whom others may speak for is not said here. */
-  speakFor(specialist: string): void {
-    if (this.nameless) this.#principal = { ...this.#principal, agent: specialist };
+  async speakFor(specialist: string): Promise<void> {
+    if (this.nameless) this.#principal = await actAs(this.#store, this.#principal, specialist);
   }
 
   /** From here on the request acts for the specialist it names; FORBIDDEN, and in the ledger, for who may not. */
   async actAs(specialist: string): Promise<void> {
-    this.speakFor(specialist);
+    await this.speakFor(specialist);
     const own = this.mayActAs ? this.#principal : { ...this.#principal, rights: new Set<Right>(['read']) };
     if (specialist !== own.agent) this.#principal = await actAs(this.#store, own, specialist);
   }

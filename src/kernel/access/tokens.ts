@@ -13,7 +13,7 @@ import { agentSubject, createAgent, defaultSwarm } from './identity.ts';
 import { joinSystem } from './membership.ts';
 import { rights as everyRight, type Principal, type Right, scopes } from './model.ts';
 import { seenCoalescedMs } from './presence.ts';
-import { agentById, seeAgent } from './statements.ts';
+import { agentById, scopesOf, seeAgent } from './statements.ts';
 import { addToken, type PresentedTokenRow, presentedToken, useToken } from './token-statements.ts';
 
 /**
@@ -111,12 +111,20 @@ export async function authenticate(
   return principal;
 }
 
-/** The same caller in the place of another agent. Without the right act-as FORBIDDEN, and in the ledger. */
+/**
+ * The same caller in the place of another agent. Without the right act-as FORBIDDEN, and in the ledger; likewise for an
+ * agent of the system audience without the right admin, which would else come with the place.
+ */
 export async function actAs(store: Store, own: Principal, agent: string): Promise<Principal> {
   if (agent === own.agent) return own;
-  if (!own.rights.has('act-as')) await refuse(store, own, { kind: 'agent', name: agent });
+  const may = own.rights.has('act-as') && (own.rights.has('admin') || !(await isOfSystem(store, own, agent)));
+  if (!may) await refuse(store, own, { kind: 'agent', name: agent });
   const rights = new Set([...own.rights].filter((right) => right !== 'act-as'));
   return { ...own, agent, rights, via: own.agent };
+}
+
+async function isOfSystem(store: Store, { project }: Principal, agent: string): Promise<boolean> {
+  return (await store.engine.read(() => scopesOf(project, agent))).includes(scopes.system);
 }
 
 /** The row of a token that is live now, after its secret was compared. */
@@ -189,7 +197,7 @@ const refusal = mutation({
     }
     throw new Denial(
       'FORBIDDEN',
-      `acting for another agent needs the right "act-as"`,
+      'acting for another agent needs the right "act-as", for an administrator also "admin"',
       { ...agentSubject(name), scope: scopes.private(name) },
       { agent: name, needs: 'act-as' },
     );

@@ -2,7 +2,7 @@ import type { WriteContext } from '../../../kernel/context.ts';
 import type { Work } from '../../../kernel/work.ts';
 import { comesBefore, judge } from '../judgement.ts';
 import { grant, renew, type Turnover, upgrade } from '../leases.ts';
-import { offerMs } from '../model.ts';
+import { offerMs, upgradeTier } from '../model.ts';
 import { wantsNear } from '../neighbours.ts';
 import { type Claim, Claims, excludes } from '../resources.ts';
 import { dismissIfOver, type Request, requestOf, satisfy } from './ends.ts';
@@ -18,10 +18,13 @@ export function* handOver(context: WriteContext, over: Turnover): Work<void> {
     const freed = over.freed;
     over.freed = [];
     const taken = new Claims();
+    const served = new Set<string>();
     for (const row of yield* candidates(context, freed, over)) {
       const { resources } = requestOf(row);
-      // Behind somebody of this very round, who has it now or waits for it first.
-      if (!taken.conflicts(row.agent_id, resources)) yield* serve(context, row, over);
+      // Behind somebody of this very round, who has it now or waits for it first. What an agent has, it may join.
+      const behind = row.tier !== upgradeTier && taken.conflicts(row.agent_id, resources);
+      if ((!behind || served.has(row.agent_id)) && (yield* serve(context, row, over)))
+        served.add(row.agent_id);
       taken.add(row.agent_id, resources);
     }
   }
@@ -46,7 +49,7 @@ function unique(claims: readonly Claim[]): Claim[] {
 }
 
 /** Grants a waiter what it waits for, if nothing stands in its way. */
-function* serve(context: WriteContext, row: WaiterRow, over: Turnover): Work<void> {
+function* serve(context: WriteContext, row: WaiterRow, over: Turnover): Work<boolean> {
   const request = requestOf(row);
   const holder = { agent: row.agent_id, incarnation: row.incarnation };
   const { resources, terms } = request;
@@ -59,15 +62,19 @@ function* serve(context: WriteContext, row: WaiterRow, over: Turnover): Work<voi
         expiresAt: offeredUntil(context, request),
       });
       over.granted.push(rows[0]);
-      return yield* satisfy(context, row, rows[0].id, false);
+      yield* satisfy(context, row, rows[0].id, false);
+      return true;
     }
     case 'upgrade':
       yield* upgrade(context, verdict.rows, resources, terms);
-      return yield* satisfy(context, row, verdict.rows[0].id, true);
+      yield* satisfy(context, row, verdict.rows[0].id, true);
+      return true;
     case 'renew':
       yield* renew(context, verdict.rows, terms);
-      return yield* satisfy(context, row, verdict.rows[0].id, true);
+      yield* satisfy(context, row, verdict.rows[0].id, true);
+      return true;
     default:
+      return false;
   }
 }
 

@@ -17,7 +17,7 @@ const register: Endpoint = {
     if (specialist_id !== undefined && specialist_id !== null && !isText(specialist_id))
       throw new Refused(400, 'specialist_id must be a text that is not empty');
     const given = specialist_id ?? undefined;
-    if (given !== undefined) exchange.speakFor(given);
+    if (given !== undefined) await exchange.speakFor(given);
     const known = given !== undefined && (await exchange.invoke(fleet.get, { id: given }));
     const specialist = await exchange.invoke(fleet.register, {
       id: given,
@@ -46,7 +46,7 @@ const heartbeat: Endpoint = {
   failure: 'Failed to record heartbeat',
   async run(exchange) {
     const id = exchange.parameter(notFound());
-    exchange.speakFor(id);
+    await exchange.speakFor(id);
     return await answer(exchange.invoke(fleet.heartbeat, { id }));
   },
 };

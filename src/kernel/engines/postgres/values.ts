@@ -2,7 +2,7 @@
  * How column values come into the program: as SQLite gives them. 64-bit integers and decimals are numbers, flags 0 and
  * 1, bytes a Uint8Array; everything else is the text that the server sends. By type id of the server's catalogue.
  */
-export const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   16: (text) => (text === 't' ? 1 : 0),
   17: bytes,
   20: integer,
@@ -18,7 +18,7 @@ export function parserOf(type: number): (text: string) => unknown {
   return parsers[type] ?? asText;
 }
 
-export function asText(text: string): string {
+function asText(text: string): string {
   return text;
 }
 
