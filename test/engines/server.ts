@@ -50,7 +50,7 @@ const keeper = `
   cat > /dev/null
   kill -INT $!
   wait $!
-  rm -rf "$2/data"`;
+  rm -rf "$2"`;
 
 /** The programs refuse to run as root: there, the user \`postgres\` that their package made runs them. */
 export async function startServer(programs: string): Promise<Server> {
@@ -63,6 +63,8 @@ export async function startServer(programs: string): Promise<Server> {
   const port = await freePort();
   const child = spawn('/bin/sh', ['-c', keeper, 'sh', programs, folder, String(port)], {
     ...user,
+    // In a group of its own: a signal to the tests must not end it before it has cleaned up.
+    detached: true,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'pipe'],
   });
