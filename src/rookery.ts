@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
+import { assertFence } from './domains/locks/operations.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
 import type { CallOptions } from './kernel/call.ts';
@@ -82,6 +83,7 @@ export async function openOver(
     engine,
     ...secrets,
     checks: stateChecks,
+    assertFence,
     clock: options.clock ?? systemClock,
     random: options.random ?? new PooledRandom(),
     observe: options.observe,

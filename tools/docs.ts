@@ -52,6 +52,7 @@ Generated from the table of operations (\`npm run docs\`); the same as OpenAPI 3
 - Bodies are JSON (\`Content-Type: application/json\`), fields in snake_case, times in integer milliseconds.
 - Mutations take an \`Idempotency-Key\`: the same key with the same request is done once; a replayed answer carries
   \`Idempotency-Replayed: true\`.
+- A mutation with \`X-Rookery-Fence: <lease>:<token>\` is done only while that lease is in force.
 - Where there is a revision, \`ETag\` carries it; \`If-Match: "3"\` and \`If-None-Match: *\` expect it (412 otherwise).
 - Errors are problem details (RFC 9457) with a stable \`code\`: see [errors](errors.md). What is absent and what may not be
   seen give the same 404.

@@ -82,6 +82,14 @@ export function unwrap(schema: z.ZodType): z.ZodType {
   return schema;
 }
 
+/** A fence as headers and options write it: `<lease>:<token>`. */
+export function fenceFromText(text: string): { lease: string; token: number } {
+  const [, lease, token] = /^([^:]+):(\d{1,16})$/.exec(text) ?? [];
+  if (lease === undefined || token === undefined)
+    throw invalid('fence', 'a lease and its token, as lease:token');
+  return { lease, token: Number(token) };
+}
+
 /** The declared fields of an object schema. */
 export function fieldsOf(schema: z.ZodType): Record<string, z.ZodType> {
   const { def } = unwrap(schema)._zod as unknown as { def: Definition };

@@ -2,10 +2,20 @@ import type { z } from 'zod';
 import type { Principal } from './access/model.ts';
 import type { Mutation, Operation, Query } from './operation.ts';
 
+export interface Fence {
+  readonly lease: string;
+  readonly token: number;
+}
+
 /** What may accompany a call beside its input. */
 export interface CallOptions {
   /** The same key and input answer once: see `idempotency.ts`. */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * The lease that protects this change, and its token: checked in the transaction that writes (FENCED once the lease
+   * was lost), so a holder that was paused past its time changes nothing.
+   */
+  readonly fence?: Fence | undefined;
   /** Names the request in the ledger and in logs. */
   readonly requestId?: string | undefined;
   /** Ends a wait early. */

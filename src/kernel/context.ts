@@ -9,6 +9,7 @@ import {
   type Reason,
   reasonToAllow,
 } from './access/model.ts';
+import type { Fence } from './call.ts';
 import type { Random } from './clock.ts';
 import type { Transaction } from './commit.ts';
 import { Denial, type Subject } from './denial.ts';
@@ -30,6 +31,8 @@ export interface Stored {
 }
 
 export interface Services {
+  /** Throws FENCED unless the lease is in force under its token; leases are a domain of their own. */
+  readonly assertFence: (context: ReadContext, fence: Fence) => Work<void>;
   readonly keyring: Keyring;
   readonly identities: Identities;
   readonly random: Random;

@@ -87,9 +87,11 @@ export class Execution {
     input: unknown,
   ): Promise<Answer<z.output<O>>> {
     const { operation } = call;
-    const { idempotencyKey: key } = call.options;
+    const { idempotencyKey: key, fence } = call.options;
+    const { assertFence } = this.#parts.services;
     return this.#parts.commits.submit(
       jobOf(call, this.#parts.services, function* (context) {
+        if (fence) yield* assertFence(context, fence);
         if (key === undefined) return { output: yield* operation.run(context, input), replayed: false };
         const { value, replayed } = yield* once(context, key, input, () => operation.run(context, input));
         return { output: value, replayed };

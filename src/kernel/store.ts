@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly signer: Signer;
   /** What `audit verify` compares with the ledger. */
   readonly checks: readonly StateCheck[];
+  /** Checks the lease that a change is made under. */
+  readonly assertFence: Services['assertFence'];
   /** Hears of every operation that ended: for metrics. */
   readonly observe?: ((observation: Observation) => void) | undefined;
 }
@@ -82,7 +84,13 @@ export class Store {
     this.keyring = keyring;
     this.#observe = options.observe;
     this.hints = new Hints(options.engine);
-    this.services = { keyring, identities: new Identities(keyring), random: options.random, ledger };
+    this.services = {
+      keyring,
+      identities: new Identities(keyring),
+      random: options.random,
+      ledger,
+      assertFence: options.assertFence,
+    };
     this.commits = new GroupCommit({
       engine: options.engine,
       clock: options.clock,

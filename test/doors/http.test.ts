@@ -64,6 +64,24 @@ describe('routes', () => {
     expect((await call('GET', '/api/v1/memory/default/n')).body.value).toBe(5);
   });
 
+  it('writes under a lease only while it is in force [LK3]', async () => {
+    const { call, adminToken } = await testServer();
+    const first = await call('POST', '/api/v1/leases', { paths: ['src/a.ts'] });
+    const fence = `${first.body.lease.id}:${first.body.lease.token}`;
+    const headers = { Authorization: `Bearer ${adminToken}`, 'X-Rookery-Fence': fence };
+    const path = '/api/v1/memory/default/guarded';
+    expect((await call('PUT', path, { value: 1 }, headers)).status).toBe(200);
+    await call('POST', `/api/v1/leases/${first.body.lease.id}/release`, {});
+    expect(await call('PUT', path, { value: 2 }, headers)).toMatchObject({
+      status: 409,
+      body: { code: 'FENCED' },
+    });
+    expect(
+      (await call('PUT', path, { value: 2 }, { ...headers, 'X-Rookery-Fence': 'nonsense' })).status,
+    ).toBe(400);
+    expect((await call('GET', path)).body.value).toBe(1);
+  });
+
   it('describes every route in OpenAPI and on the docs page', async () => {
     const { call } = await testServer();
     const { body } = await call('GET', '/openapi.json', undefined, {});

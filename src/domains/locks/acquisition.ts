@@ -123,6 +123,8 @@ export function* attempt(
     case 'grant': {
       const rows = yield* grantTo(context, holder, asked);
       for (const { id } of verdict.overtaken) yield* countBypass(context.project, id);
+      // Who came before its own waiters takes them along where they wait for just this.
+      if (verdict.overtaken.length > 0) over.freed.push(...asked.resources);
       const deadlock =
         verdict.overtaken.length > 0 ? yield* cyclesOfGrant(context, holder, rows[0].id, over) : [];
       return { rows, renewed: false, deadlock };

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { operations } from '../../operations.ts';
-import { fieldsOf, kindOf, snakeCase, toDoor, valueFromText } from '../naming.ts';
+import { fenceFromText, fieldsOf, kindOf, snakeCase, toDoor, valueFromText } from '../naming.ts';
 import { Output } from './output.ts';
 import { type GlobalOptions, openSession } from './session.ts';
 
@@ -41,6 +41,7 @@ function commandOf(name: string, operation: Operation): Command {
   }
   if (operation.kind === 'mutation') {
     command.option('--idempotency-key <key>', 'the same key with the same input is done once');
+    command.option('--fence <lease:token>', 'only while this lease is in force under its token');
   }
   return command.action(async (...parameters: unknown[]) => {
     const invoked = parameters.at(-1) as Command;
@@ -73,7 +74,8 @@ async function run(
   const output = new Output(options.json ?? false);
   await using session = await openSession(caller, operation.kind === 'mutation');
   const key = options['idempotencyKey'] as string | undefined;
-  const answer = await session.call(operation, input, key === undefined ? {} : { idempotencyKey: key });
+  const fence = options['fence'] === undefined ? undefined : fenceFromText(String(options['fence']));
+  const answer = await session.call(operation, input, { idempotencyKey: key, fence });
   if (answer === null) throw notFound(operation.name.split('.')[0]!);
   output.data(toDoor(operation.output)(answer));
 }

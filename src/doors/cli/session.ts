@@ -4,6 +4,7 @@ import { databaseName, dataFolderOf } from '../../folder.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { openRookery, type Rookery } from '../../rookery.ts';
+import type { RemoteCallOptions } from '../client/index.ts';
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -16,7 +17,7 @@ export interface GlobalOptions {
 
 /** Where a command's operations run: on the data folder itself, or on a server. */
 export interface Session extends AsyncDisposable {
-  call(operation: Operation, input: unknown, options?: { idempotencyKey?: string }): Promise<unknown>;
+  call(operation: Operation, input: unknown, options?: RemoteCallOptions): Promise<unknown>;
 }
 
 export function dataFolder(options: GlobalOptions): string {

@@ -1,3 +1,4 @@
+import type { Fence } from '../../kernel/call.ts';
 import { type ErrorCode, errorCatalogue, RookeryError } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { operations } from '../../operations.ts';
@@ -17,6 +18,8 @@ export interface ClientOptions {
 
 export interface RemoteCallOptions {
   readonly idempotencyKey?: string | undefined;
+  /** The lease that protects this change, and its token. */
+  readonly fence?: Fence | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +50,7 @@ export async function callRemote(
   options: ClientOptions,
   operation: Operation,
   input: unknown,
-  { idempotencyKey, signal }: RemoteCallOptions = {},
+  { idempotencyKey, fence, signal }: RemoteCallOptions = {},
 ): Promise<unknown> {
   let shape = shapes.get(operation);
   if (!shape) {
@@ -61,6 +64,7 @@ export async function callRemote(
   if (options.project !== undefined) headers['X-Rookery-Project'] = options.project;
   if (options.swarm !== undefined) headers['X-Rookery-Swarm'] = options.swarm;
   if (idempotencyKey !== undefined) headers['Idempotency-Key'] = idempotencyKey;
+  if (fence !== undefined) headers['X-Rookery-Fence'] = `${fence.lease}:${fence.token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   const response = await send(options, path, { method, headers, body: body ?? null, signal: signal ?? null });
   const answer: unknown = await response.json().catch(() => undefined);

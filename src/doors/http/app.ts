@@ -6,6 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Store } from '../../kernel/store.ts';
 import { operationList } from '../../operations.ts';
 import { version } from '../../version.ts';
+import { fenceFromText } from '../naming.ts';
 import { followable, sseResponse } from './follow.ts';
 import type { Metrics } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
@@ -114,10 +115,13 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
     return sseResponse({ store, route, identify: call.identify, input, request });
   }
   const idempotencyKey = request.headers.get('idempotency-key') ?? undefined;
+  const shown = request.headers.get('x-rookery-fence');
+  const fence = shown === null ? undefined : fenceFromText(shown);
   const { signal } = request;
   try {
     const { output, replayed } = await store.invoke(route.operation, principal, input, {
       idempotencyKey,
+      fence,
       requestId,
       signal,
     });
