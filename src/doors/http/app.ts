@@ -117,7 +117,8 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
   const idempotencyKey = request.headers.get('idempotency-key') ?? undefined;
   const shown = request.headers.get('x-rookery-fence');
   const fence = shown === null ? undefined : fenceFromText(shown);
-  const { signal } = request;
+  // Asking for the signal makes the server build a whole Request: only what can wait needs to know of a hang-up.
+  const signal = route.operation.wait ? request.signal : undefined;
   try {
     const { output, replayed } = await store.invoke(route.operation, principal, input, {
       idempotencyKey,

@@ -83,7 +83,7 @@ export class Exchange {
     const { requestId, request } = this.#call;
     const key = request.headers.get('idempotency-key') ?? undefined;
     const idempotencyKey = operation.kind === 'mutation' ? key : undefined;
-    const { signal } = request;
+    const signal = operation.wait ? request.signal : undefined;
     const answer = await this.#store.invoke(operation, this.#principal, input, {
       idempotencyKey,
       requestId,
