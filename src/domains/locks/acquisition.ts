@@ -20,7 +20,7 @@ import { type Acquired, type AcquireInput, type Cycle, defaultLeaseMs, type Mode
 import { cyclesOfGrant, deadlocked } from './queue/cycles.ts';
 import { enqueue } from './queue/enqueue.ts';
 import { handOver } from './queue/handover.ts';
-import { countBypass } from './queue/statements.ts';
+import { countBypass, waitersOf } from './queue/statements.ts';
 import { lockHeld, type Refusal, reasonsOf } from './refusal.ts';
 import { type Resource, resourcesOf } from './resources.ts';
 import { type Situation, situationOf } from './statements.ts';
@@ -123,11 +123,11 @@ export function* attempt(
     case 'grant': {
       const rows = yield* grantTo(context, holder, asked);
       for (const { id } of verdict.overtaken) yield* countBypass(context.project, id);
-      // Who came before its own waiters takes them along where they wait for just this.
-      if (verdict.overtaken.length > 0) over.freed.push(...asked.resources);
-      const deadlock =
-        verdict.overtaken.length > 0 ? yield* cyclesOfGrant(context, holder, rows[0].id, over) : [];
-      return { rows, renewed: false, deadlock };
+      const own = yield* waitersOf(context.project, holder.agent);
+      if (own.length === 0) return { rows, renewed: false, deadlock: [] };
+      // With this lease, a wait of the same agent may have become a matter of its own leases.
+      over.freed.push(...asked.resources);
+      return { rows, renewed: false, deadlock: yield* cyclesOfGrant(context, own, rows[0].id, over) };
     }
     default:
       return { refusal: verdict };

@@ -92,17 +92,18 @@ function* judgeOwn(
     ({ row, theirs, asked }) => holds(row, holder) && keyOf(theirs) === keyOf(asked),
   );
   const byLease = Map.groupBy(same, ({ row }) => row.lease_id || row.id);
-  for (const [lease, parts] of byLease) {
-    if (parts.length !== resources.length || parts[0]!.row.members !== resources.length) continue;
-    const rows = (yield* rowsOf(context.project, lease))!;
-    const covered = parts.every(
-      ({ theirs, asked }) => theirs.mode === 'exclusive' || asked.mode === 'shared',
-    );
-    if (covered) return { kind: 'renew', rows };
-    return { kind: 'stronger', rows };
-  }
-  const clashing = same.filter(conflicts);
-  return clashing.length > 0 ? { kind: 'own', leases: clashing } : undefined;
+  const [lease, parts = []] =
+    [...byLease].find(
+      ([, rows]) => rows.length === resources.length && rows[0]!.row.members === rows.length,
+    ) ?? [];
+  if (
+    parts.length > 0 &&
+    parts.every(({ theirs, asked }) => theirs.mode === 'exclusive' || asked.mode === 'shared')
+  )
+    return { kind: 'renew', rows: (yield* rowsOf(context.project, lease!))! };
+  const clashing = same.filter((near) => conflicts(near) && !parts.includes(near));
+  if (clashing.length > 0) return { kind: 'own', leases: clashing };
+  return parts.length > 0 ? { kind: 'stronger', rows: (yield* rowsOf(context.project, lease!))! } : undefined;
 }
 
 /** Where a request stands among the waiters that want the same. */

@@ -137,6 +137,12 @@ export function* livePatterns(project: string): Work<number> {
   return (yield* one<{ live: number }>(countPatterns, [project]))!.live;
 }
 
+const selectAnyHeld = statement(`
+  SELECT 1 AS held FROM locks WHERE project_id = $1 AND reserved_by = $2 AND released_at IS NULL LIMIT 1`);
+export function* holdsAnything(project: string, agent: string): Work<boolean> {
+  return (yield* one<{ held: number }>(selectAnyHeld, [project, agent])) !== undefined;
+}
+
 const selectExpired = statement(`
   SELECT ${columns} FROM locks
   WHERE project_id = $1 AND released_at IS NULL AND expires_at_ms IS NOT NULL AND expires_at_ms <= $2

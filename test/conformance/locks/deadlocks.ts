@@ -98,6 +98,24 @@ export function deadlockSuite(harness: Harness): void {
     ]);
   });
 
+  it('knows that an upgrade stands behind nobody [WQ6]', async () => {
+    const rookery = await harness.open({ clock: new ManualClock() });
+    const shared = (agent: string, ...paths: string[]) =>
+      rookery.as(agent).locks.acquire({ paths, mode: 'shared' });
+    await shared('x', 'p', 'q');
+    await rookery.as('x').locks.acquire({ path: 'r' });
+    for (const agent of ['y', 'a']) await shared(agent, 'p');
+    await shared('z', 'q');
+    await wants(rookery, 'y', 'p');
+    const upgrade = [
+      { path: 'p', mode: 'shared' as const },
+      { path: 'q', mode: 'exclusive' as const },
+    ];
+    await enqueue(rookery, rookery.as('x'), { paths: upgrade });
+    // y waits for a; a for x; and x for z alone, not for y.
+    expect((await wants(rookery, 'a', 'r')).deadlock).toEqual([]);
+  });
+
   it('sees a circle through the queue: behind somebody who waits [WQ6]', async () => {
     const rookery = await holders('a', 'b');
     // b waits for what a holds; c waits for both and stands before a, who then wants what c will have.

@@ -3,12 +3,18 @@ import type { Rookery } from '../../../src/rookery.ts';
 import type { Harness } from '../../engines/index.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { errorOf } from '../../support/ledger.ts';
-import { holdersOf, waitingAgents } from '../../support/locks.ts';
+import { enqueue, holdersOf, waitingAgents } from '../../support/locks.ts';
 import { execute } from '../../support/statements.ts';
 import { until } from '../../support/until.ts';
 
 /** Well below the second after which a waiter looks by itself, on a busy machine. */
 const promptMs = 700;
+
+/** From here on, no hint of a commit reaches anybody in this opening. */
+function hearNothing({ store }: Rookery): void {
+  store.hints.publish = () => {};
+  store.engine.watch = () => () => {};
+}
 
 /** Calls that wait until they have the lease. */
 export function waitSuite(harness: Harness): void {
@@ -67,6 +73,45 @@ export function waitSuite(harness: Harness): void {
     expect((await next).lease.holder).toBe('b');
   });
 
+  it('gives back what came after its caller went away [WQ4] [WQ-x4]', async () => {
+    const [one, two] = [await harness.open(), await harness.again()];
+    const { lease } = await one.as('h').locks.acquire({ path: 'f' });
+    const caller = new AbortController();
+    hearNothing(two);
+    const call = two.as('a').locks.acquire({ path: 'f', waitMs: 60_000 }, { signal: caller.signal });
+    await queued(one, 'a');
+    await one.as('h').locks.release({ lease: lease.id });
+    caller.abort();
+    const error = await errorOf(call);
+    expect(error.message).toContain('cancelled');
+    expect(await holdersOf(one, 'f')).toEqual([]);
+  });
+
+  it('gets what came for somebody who is not there, as soon as that is over', async () => {
+    const clock = new ManualClock();
+    const rookery = await harness.open({ clock });
+    const { lease } = await rookery.as('h').locks.acquire({ path: 'f' });
+    await enqueue(rookery, rookery.as('a'), { path: 'f' });
+    const call = rookery.as('b').locks.acquire({ path: 'f', waitMs: 600_000 });
+    await queued(rookery, 'a', 'b');
+    await rookery.as('h').locks.release({ lease: lease.id });
+    clock.advance(5000);
+    expect((await call).lease.holder).toBe('b');
+  });
+
+  it('is not kept by a waiter whose agent began another life', async () => {
+    const clock = new ManualClock();
+    const rookery = await harness.open({ clock });
+    await rookery.as('h').locks.acquire({ path: 'f', ttlMs: null });
+    await enqueue(rookery, rookery.as('a'), { paths: ['f', 'g'] });
+    const call = rookery.as('b').locks.acquire({ path: 'g', waitMs: 600_000 });
+    await queued(rookery, 'a', 'b');
+    await rookery.as('a').fleet.register({ id: 'a', restart: true });
+    clock.advance(10_000);
+    expect((await call).lease.holder).toBe('b');
+    expect(await waitingAgents(rookery)).toEqual([]);
+  });
+
   it('ends with the lease or with nothing when both come at once [WQ-x3]', async () => {
     const rookery = await harness.open();
     for (let round = 0; round < 8; round++) {
@@ -119,9 +164,8 @@ export function waitSuite(harness: Harness): void {
     const { lease } = await one.as('h').locks.acquire({ path: 'f' });
     const call = one.as('a').locks.acquire({ path: 'f', waitMs: 600_000 });
     await queued(one, 'a');
-    // This opening hears of nothing, and its own look finds the offer gone.
-    one.store.hints.publish = () => {};
-    one.store.engine.watch = () => () => {};
+    // Its own look, a tick later, finds the offer gone.
+    hearNothing(one);
     await two.as('h').locks.release({ lease: lease.id });
     const [offered] = (await two.locks.list({ path: 'f' })).locks;
     clock.advance(5000);

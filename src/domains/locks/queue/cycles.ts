@@ -2,7 +2,7 @@ import type { WriteContext } from '../../../kernel/context.ts';
 import { RookeryError } from '../../../kernel/errors.ts';
 import type { Work } from '../../../kernel/work.ts';
 import { judge } from '../judgement.ts';
-import type { Holder, Turnover } from '../leases.ts';
+import type { Turnover } from '../leases.ts';
 import type { Cycle } from '../model.ts';
 import { cyclesThrough, type Edge, edgesFrom } from './deadlock.ts';
 import { requestOf, subjectOf } from './ends.ts';
@@ -12,7 +12,8 @@ import { noteDeadlock, type WaiterRow, waitersOf } from './statements.ts';
 
 /** Cycles that a waiter that was just queued closes, through what it waits for or through whom it came before. */
 export function* cyclesOfWaiter(context: WriteContext, row: WaiterRow, over: Turnover): Work<Cycle[]> {
-  const outgoing = yield* edgesOfAgent(context, row.agent_id, over);
+  const own = yield* waitersOf(context.project, row.agent_id);
+  const outgoing = yield* edgesOf(context, own, over);
   const cycles = yield* cyclesThrough(
     context,
     row.agent_id,
@@ -23,21 +24,21 @@ export function* cyclesOfWaiter(context: WriteContext, row: WaiterRow, over: Tur
   return cycles;
 }
 
-/** Cycles that a lease closes whose holder waits for something else, because it came before others. */
+/** Cycles that a lease closes whose holder waits for something else as well: it came before others who waited. */
 export function* cyclesOfGrant(
   context: WriteContext,
-  { agent }: Holder,
+  own: readonly WaiterRow[],
   lease: string,
   over: Turnover,
 ): Work<Cycle[]> {
-  const outgoing = yield* edgesOfAgent(context, agent, over);
-  return yield* cyclesThrough(context, agent, outgoing, (_, last) => last.lease === lease);
+  const outgoing = yield* edgesOf(context, own, over);
+  return yield* cyclesThrough(context, own[0]!.agent_id, outgoing, (_, last) => last.lease === lease);
 }
 
-function* edgesOfAgent(context: WriteContext, agent: string, over: Turnover): Work<Edge[]> {
+function* edgesOf(context: WriteContext, rows: readonly WaiterRow[], over: Turnover): Work<Edge[]> {
   const edges: Edge[] = [];
-  for (const row of yield* waitersOf(context.project, agent)) {
-    const holder = { agent, incarnation: row.incarnation };
+  for (const row of rows) {
+    const holder = { agent: row.agent_id, incarnation: row.incarnation };
     const { resources } = requestOf(row);
     const verdict = yield* judge(context, { holder, resources, urgency: row.urgency, queued: row }, over);
     if (verdict.kind === 'blocked') edges.push(...edgesFrom(row, verdict));

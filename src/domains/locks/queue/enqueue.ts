@@ -58,19 +58,22 @@ export function* enqueue(
   if (row.tier !== upgradeTier) for (const other of blocked.overtaken) yield* countBypass(project, other.id);
   const cycles = yield* cyclesOfWaiter(context, row, options.over);
   if (options.refuseDeadlock && cycles.length > 0) throw deadlocked(cycles);
-  return waitingAnswer(context.now, row, { dueAt: dueAt(row, blocked), deadlock: cycles });
+  return waitingAnswer(now, row, { dueAt: dueAt(now, row, blocked), deadlock: cycles });
 }
 
+/** An agent that restarts or is suspended says nothing here: whoever stands behind it looks after its waiters. */
+const lookMs = 10_000;
+
 /** When the passing of time alone could end the wait: all that stands in the way must be over, or the wait itself. */
-export function dueAt(row: WaiterRow, { leases, ahead }: Pick<Blocked, 'leases' | 'ahead'>): number {
-  const ends = [
-    ...leases.map((near) => near.row.expires_at_ms ?? Number.POSITIVE_INFINITY),
-    ...ahead.map((near) => near.row.deadline_ms),
-  ];
-  return Math.min(
-    row.deadline_ms,
-    ends.reduce((latest, end) => Math.max(latest, end), 0),
-  );
+export function dueAt(
+  now: number,
+  row: WaiterRow,
+  { leases, ahead }: Pick<Blocked, 'leases' | 'ahead'>,
+): number {
+  let latest = 0;
+  for (const near of leases) latest = Math.max(latest, near.row.expires_at_ms ?? Number.POSITIVE_INFINITY);
+  for (const near of ahead) latest = Math.max(latest, near.row.deadline_ms);
+  return Math.min(row.deadline_ms, latest, now + lookMs);
 }
 
 export function waitingAnswer(

@@ -2,9 +2,10 @@ import type { WriteContext } from '../../../kernel/context.ts';
 import type { Work } from '../../../kernel/work.ts';
 import { comesBefore, judge } from '../judgement.ts';
 import { grant, renew, type Turnover, upgrade } from '../leases.ts';
-import { offerMs, upgradeTier } from '../model.ts';
+import { offerMs } from '../model.ts';
 import { wantsNear } from '../neighbours.ts';
 import { type Claim, Claims, excludes } from '../resources.ts';
+import { holdsAnything } from '../statements.ts';
 import { dismissIfOver, type Request, requestOf, satisfy } from './ends.ts';
 import type { WaiterRow } from './statements.ts';
 
@@ -17,14 +18,17 @@ export function* handOver(context: WriteContext, over: Turnover): Work<void> {
   while (over.freed.length > 0) {
     const freed = over.freed;
     over.freed = [];
+    const rows = yield* candidates(context, freed, over);
+    const ofAgent = Map.groupBy(rows, (row) => row.agent_id);
     const taken = new Claims();
-    const served = new Set<string>();
-    for (const row of yield* candidates(context, freed, over)) {
+    for (const row of rows) {
       const { resources } = requestOf(row);
-      // Behind somebody of this very round, who has it now or waits for it first. What an agent has, it may join.
-      const behind = row.tier !== upgradeTier && taken.conflicts(row.agent_id, resources);
-      if ((!behind || served.has(row.agent_id)) && (yield* serve(context, row, over)))
-        served.add(row.agent_id);
+      // Behind somebody of this very round, who has it now or waits for it first. Who holds something may be let past.
+      const behind =
+        taken.conflicts(row.agent_id, resources) && !(yield* holdsAnything(context.project, row.agent_id));
+      const served = !behind && (yield* serve(context, row, over));
+      // With this lease, another wait of the same agent may have become a matter of its own leases.
+      if (served && ofAgent.get(row.agent_id)!.length > 1) over.freed.push(...resources);
       taken.add(row.agent_id, resources);
     }
   }

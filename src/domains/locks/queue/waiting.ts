@@ -3,8 +3,8 @@ import { notFound, RookeryError } from '../../../kernel/errors.ts';
 import type { GiveUpReason } from '../../../kernel/operation.ts';
 import type { Work } from '../../../kernel/work.ts';
 import { attempt, granted } from '../acquisition.ts';
-import { judge } from '../judgement.ts';
-import { end, type Holder, isOver, renew, rowsOf, turnover } from '../leases.ts';
+import { judge, type Verdict } from '../judgement.ts';
+import { end, type Holder, isOver, renew, rowsOf, type Turnover, turnover } from '../leases.ts';
 import type { Acquired } from '../model.ts';
 import { sweep } from '../sweep.ts';
 import { dismiss, requestOf, subjectOf } from './ends.ts';
@@ -17,27 +17,30 @@ import { acceptGrant, anythingDue, type WaiterRow, waiterById } from './statemen
 /** Looks again. Whoever looks also tidies: what is over by now is ended, and handed over. */
 export function* look(context: WriteContext, output: Acquired): Work<Acquired> {
   const { project, now } = context;
+  const due = output.dueAt! <= now;
   let row = yield* waiterById(project, output.waiter!);
-  if (row?.state === 'waiting' && (yield* anythingDue(project, now))) {
+  if (row?.state === 'waiting' && (due || (yield* anythingDue(project, now)))) {
     const over = turnover();
     yield* sweep(context, over);
+    if (due) yield* judgeAgain(context, row, over);
     yield* handOver(context, over);
     row = yield* waiterById(project, row.id);
   }
   if (!row) return { ...output, state: 'gone' };
   if (row.state !== 'waiting') return yield* settle(context, row, output, true);
-  const due = output.dueAt! > now ? output.dueAt! : yield* dueAgain(context, row);
-  return waitingAnswer(now, row, { dueAt: due, deadlock: JSON.parse(row.deadlock ?? '[]') });
+  const dueAt = due ? yield* nextDue(context, row) : output.dueAt!;
+  return waitingAnswer(now, row, { dueAt, deadlock: JSON.parse(row.deadlock ?? '[]') });
 }
 
-/** What it was blocked by was renewed, or passed on. */
-function* dueAgain(context: WriteContext, row: WaiterRow): Work<number> {
+/** What it was blocked by was renewed, or passed on, or belongs to an agent that is gone by now. */
+function* nextDue(context: WriteContext, row: WaiterRow): Work<number> {
+  const verdict = yield* judgeAgain(context, row, turnover());
+  return verdict.kind === 'blocked' ? dueAt(context.now, row, verdict) : row.deadline_ms;
+}
+
+function judgeAgain(context: WriteContext, row: WaiterRow, over: Turnover): Work<Verdict> {
   const { resources } = requestOf(row);
-  const asker = { holder: holderOf(row), resources, urgency: row.urgency, queued: row };
-  const over = turnover();
-  const verdict = yield* judge(context, asker, over);
-  yield* handOver(context, over);
-  return verdict.kind === 'blocked' ? dueAt(row, verdict) : row.deadline_ms;
+  return judge(context, { holder: holderOf(row), resources, urgency: row.urgency, queued: row }, over);
 }
 
 /** The time is over, or the caller went away: it ends up with the lease or with nothing, never with both. */
@@ -76,7 +79,7 @@ export function* cancelWaiter(context: WriteContext, id: string): Work<boolean> 
 }
 
 /** A lease that came for nobody. One that the agent had before anyway it keeps. */
-function* giveBack(context: WriteContext, row: WaiterRow, over: ReturnType<typeof turnover>): Work<void> {
+function* giveBack(context: WriteContext, row: WaiterRow, over: Turnover): Work<void> {
   yield* acceptGrant(context.project, row.id, context.now);
   const rows = yield* rowsOf(context.project, row.lease_id!);
   if (rows && row.joined === 0 && rows[0].released_at === null)
