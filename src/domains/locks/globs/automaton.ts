@@ -30,6 +30,8 @@ export interface Automaton {
   readonly follow: readonly (readonly number[])[];
   /** The one successor of a state that has one only, else -1. */
   readonly only: Int32Array;
+  /** From each state on, how many in a row take the same one character and lead only to the next state. */
+  readonly run: Int32Array;
   /** 1 for a state in which a path may end. */
   readonly accepting: Uint8Array;
   /** What every match begins with. */
@@ -122,6 +124,7 @@ class Builder {
       starts: [...this.#starts, size],
       follow: this.#follow,
       only,
+      run: runsOf(code, only),
       accepting,
     };
   }
@@ -161,6 +164,15 @@ class Builder {
       if (this.#kind[to] !== 'edge' || this.#kind[state] === 'inner') this.#follow[state]!.push(to);
     }
   }
+}
+
+function runsOf(code: Int32Array, only: Int32Array): Int32Array {
+  const run = new Int32Array(code.length);
+  for (let state = code.length - 1; state >= 0; state--) {
+    if (code[state]! < 0 || only[state] !== state + 1) continue;
+    run[state] = 1 + (code[state + 1] === code[state] ? run[state + 1]! : 0);
+  }
+  return run;
 }
 
 function unique(states: readonly number[]): readonly number[] {
