@@ -18,7 +18,8 @@ export interface Engine {
 
   /** The same without a promise. Present iff `capabilities.synchronous`. */
   transactSync?<T>(work: () => Work<T>): T;
-  readSync?<T>(work: () => Work<T>): T;
+  /** `snapshot: false` spares a work of one statement the transaction around it. */
+  readSync?<T>(work: () => Work<T>, snapshot?: boolean): T;
 
   /** Calls back when somebody else may have committed: a hint, never a promise. Returns how to stop. */
   watch(onForeignCommit: () => void): () => void;

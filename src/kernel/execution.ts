@@ -18,7 +18,7 @@ export interface ExecutionParts {
 }
 
 /** After so many queries the event loop gets a turn. */
-const queriesPerTurn = 16;
+const queriesPerTurn = 64;
 
 /** Runs a call once: a query on a snapshot, a mutation in the group commit. */
 export class Execution {
@@ -56,7 +56,8 @@ export class Execution {
     for (let introduced = false; ; introduced = true) {
       const context = this.#contextOf(call);
       try {
-        const output = await this.#snapshot(call, context, input);
+        const answered = this.#snapshot(call, context, input);
+        const output = answered instanceof Promise ? await answered : answered;
         if (!context.callerUnknown || introduced) {
           for (const subject of context.denials) await notices.denied(call, subject);
           if (context.reads.length > 0) await notices.read(call, context.reads);
@@ -76,10 +77,12 @@ export class Execution {
     { operation }: Call<Query<z.ZodType, O>>,
     context: ReadContext,
     input: unknown,
-  ): Promise<z.output<O>> {
+  ): z.output<O> | Promise<z.output<O>> {
     const { engine } = this.#parts;
     if (operation.steps) return inManySnapshots(engine, operation.steps(context, input));
-    return engine.read(() => operation.run(context, input));
+    const run = () => operation.run(context, input);
+    // Without a promise where the engine can: each one more costs a tenth of a small read.
+    return engine.readSync ? engine.readSync(run, operation.snapshot) : engine.read(run);
   }
 
   #mutate<O extends z.ZodType>(

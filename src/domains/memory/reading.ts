@@ -28,6 +28,7 @@ export const get = query({
   access: 'read',
   route: 'GET /api/v1/memory/{namespace}/{key}',
   positional: ['key'],
+  snapshot: false,
   *run(context, input) {
     const row =
       input.asOf === undefined

@@ -50,9 +50,9 @@ export class SqliteEngine implements Engine {
     return this.readSync(work);
   }
 
-  readSync<T>(work: () => Work<T>): T {
+  readSync<T>(work: () => Work<T>, snapshot = true): T {
     this.#assertOpen();
-    if (this.#held) return driveSync(work(), this.#readOnly);
+    if (this.#held || !snapshot) return driveSync(work(), this.#readOnly);
     this.#beginRead.run();
     try {
       return driveSync(work(), this.#readOnly);
