@@ -56,29 +56,38 @@ function encodeMetadata(metadata: Record<string, unknown>): string {
 /** Acquires, or waits in the queue, or throws LOCK_HELD: all in the transaction of the call. */
 export function* acquire(context: WriteContext, input: AcquireInput): Work<Acquired> {
   const asked = askedOf(input);
+  yield* context.identity();
+  const [first] = asked.resources;
+  const situation = (yield* situationOf(context.project, context.agent, first!.kind, first!.path))!;
+  const holder = { agent: context.agent, incarnation: situation.incarnation };
+  if (!isFree(situation, asked.resources)) return yield* compete(context, holder, asked, input);
+  return granted(context, { rows: yield* grantTo(context, holder, asked), renewed: false, deadlock: [] });
+}
+
+/** Acquires where others hold something, or wait. */
+function* compete(
+  context: WriteContext,
+  holder: Holder,
+  asked: Asked,
+  { waitMs, onDeadlock }: AcquireInput,
+): Work<Acquired> {
   const over = turnover();
-  const attempt = yield* attemptAs(context, asked, over);
-  const { holder } = attempt;
-  const refuseDeadlock = input.onDeadlock === 'refuse';
+  const outcome = yield* attempt(context, holder, asked, over);
+  const refuseDeadlock = onDeadlock === 'refuse';
   let answer: Acquired;
-  if (attempt.rows) {
-    if (refuseDeadlock && attempt.deadlock.length > 0) throw deadlocked(attempt.deadlock);
-    answer = granted(context, attempt);
+  if (outcome.rows) {
+    if (refuseDeadlock && outcome.deadlock.length > 0) throw deadlocked(outcome.deadlock);
+    answer = granted(context, outcome);
   } else {
-    const { refusal } = attempt;
-    if (input.waitMs === 0 || refusal.kind === 'own')
+    const { refusal } = outcome;
+    if (waitMs === 0 || refusal.kind === 'own')
       throw lockHeld(yield* reasonsOf(context, holder, refusal), context.now);
-    const deadlineAt = context.now + input.waitMs;
+    const deadlineAt = context.now + waitMs;
     answer = yield* enqueue(context, { ...asked, holder }, refusal, { deadlineAt, refuseDeadlock, over });
   }
   yield* handOver(context, over);
   return answer;
 }
-
-export type Attempt = { readonly holder: Holder } & (
-  | Granted
-  | { readonly rows?: never; readonly refusal: Refusal }
-);
 
 export interface Granted {
   readonly rows: LeaseRows;
@@ -86,26 +95,15 @@ export interface Granted {
   readonly deadlock: readonly Cycle[];
 }
 
-/**
- * Acquires for the caller, or says what stands in the way. What was set free meanwhile is in `over`: the caller hands
- * it over before the commit.
- */
-export function* attemptAs(context: WriteContext, asked: Asked, over: Turnover): Work<Attempt> {
-  yield* context.identity();
-  const [first] = asked.resources;
-  const situation = (yield* situationOf(context.project, context.agent, first!.kind, first!.path))!;
-  const holder = { agent: context.agent, incarnation: situation.incarnation };
-  if (isFree(situation, asked.resources)) {
-    return { holder, rows: yield* grantTo(context, holder, asked), renewed: false, deadlock: [] };
-  }
-  return { holder, ...(yield* attempt(context, holder, asked, over)) };
-}
-
 /** Nothing on the one path that is asked for, no patterns that could meet it, nobody in line. */
 function isFree({ taken, patterns, waiting }: Situation, resources: readonly Resource[]): boolean {
   return resources.length === 1 && resources[0]!.kind !== 'pattern' && taken + patterns + waiting === 0;
 }
 
+/**
+ * Acquires for a holder, or says what stands in the way. What was set free meanwhile is in `over`: the caller hands it
+ * over before the commit.
+ */
 export function* attempt(
   context: WriteContext,
   holder: Holder,

@@ -18,6 +18,7 @@ interface Found {
 function* find(context: WriteContext, id: string): Work<Found> {
   const row = yield* lockAndQueue(context.project, id);
   if (!row) throw notFound('lease');
+  if (row.lease_id === '' && row.members === 1) return { rows: [row], waiting: row.waiting === 1 };
   const first: LockRow = row.lease_id === '' ? row : (yield* lockById(context.project, row.lease_id))!;
   return { rows: yield* withOthers(context.project, first), waiting: row.waiting === 1 };
 }

@@ -112,26 +112,17 @@ function momentOf(text: string): number {
 }
 let lastMoment = { text: '', milliseconds: Number.NaN };
 
-/** The text that every entry of a lease commits to; verification makes it again from the rows. */
+/**
+ * The text that every entry of a lease commits to; verification makes it again from the rows. One fact a line, as none
+ * of them can hold a line break.
+ */
 export function contentText(rows: LeaseRows): string {
   const [first] = rows;
-  const content: (string | number | null)[] = [
-    first.fencing_token,
-    first.reserved_by,
-    first.incarnation,
-    first.reserved_at,
-    first.timeout_ms,
-    first.expires_at_ms,
-    first.purpose,
-    first.checksum,
-    first.metadata,
-    first.status,
-    first.released_at,
-    first.ended_by,
-    first.end_reason,
-  ];
-  for (const row of rows) content.push(row.id, row.kind, row.normalized_path, row.shared);
-  return JSON.stringify(content);
+  let text = `${first.fencing_token}\n${first.reserved_by}\n${first.incarnation}\n${first.reserved_at}
+${first.timeout_ms ?? ''}\n${first.expires_at_ms ?? ''}\n${first.purpose}\n${first.checksum ?? ''}
+${first.metadata}\n${first.status}\n${first.released_at ?? ''}\n${first.ended_by ?? ''}\n${first.end_reason ?? ''}`;
+  for (const row of rows) text += `\n${row.id}\n${row.kind}\n${row.normalized_path}\n${row.shared}`;
+  return text;
 }
 
 /** The entry of a change; answers its number, which the rows keep. */

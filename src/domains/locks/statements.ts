@@ -185,15 +185,21 @@ function onLease(set: string): { first: Statement; others: Statement } {
   return { first: update('id = $2'), others: update("lease_id = $2 AND lease_id <> ''") };
 }
 
-function* changeLease(
+function changeLease(
   statements: { first: Statement; others: Statement },
   project: string,
   lease: Pick<LockRow, 'id' | 'members'>,
   values: (string | number | null)[],
 ): Work<number> {
   const parameters = [project, lease.id, ...values];
-  const first = yield* change(statements.first, parameters);
-  return lease.members === 1 ? first : first + (yield* change(statements.others, parameters));
+  return lease.members === 1 ? change(statements.first, parameters) : changeBoth(statements, parameters);
+}
+
+function* changeBoth(
+  { first, others }: { first: Statement; others: Statement },
+  parameters: (string | number | null)[],
+): Work<number> {
+  return (yield* change(first, parameters)) + (yield* change(others, parameters));
 }
 
 const updateEnded = onLease('status = $3, released_at = $4, ended_by = $5, end_reason = $6, seq = $7');

@@ -1,4 +1,4 @@
-import { type Migration, portable } from './migration.ts';
+import { type Migration, oneOf, portable } from './migration.ts';
 
 /**
  * Leases, one row per resource, under the columns of seed 002. The first row of a lease has the lease's id, the others
@@ -19,21 +19,21 @@ export const locks: Migration = {
         project_id TEXT NOT NULL DEFAULT 'default',
         id TEXT NOT NULL,
         lease_id TEXT NOT NULL DEFAULT '',
-        kind TEXT NOT NULL DEFAULT 'file' CHECK (kind IN ('file', 'pattern', 'name')),
+        kind TEXT NOT NULL DEFAULT 'file' CHECK (${oneOf('kind', 'file', 'pattern', 'name')}),
         file TEXT NOT NULL,
         normalized_path TEXT NOT NULL,
         reserved_by TEXT NOT NULL,
         incarnation BIGINT NOT NULL DEFAULT 1,
         reserved_at TEXT NOT NULL,
         released_at TEXT,
-        purpose TEXT NOT NULL DEFAULT 'edit' CHECK (purpose IN ('edit', 'read', 'delete')),
+        purpose TEXT NOT NULL DEFAULT 'edit' CHECK (${oneOf('purpose', 'edit', 'read', 'delete')}),
         shared INTEGER NOT NULL DEFAULT 0,
         checksum TEXT,
         timeout_ms BIGINT DEFAULT 30000,
         expires_at TEXT,
         expires_at_ms BIGINT,
         status TEXT NOT NULL DEFAULT 'active'
-          CHECK (status IN ('active', 'released', 'expired', 'force_released')),
+          CHECK (${oneOf('status', 'active', 'released', 'expired', 'force_released')}),
         fencing_token BIGINT NOT NULL DEFAULT 0,
         members INTEGER NOT NULL DEFAULT 1,
         ended_by TEXT,
@@ -63,7 +63,8 @@ export const locks: Migration = {
         bypassed INTEGER NOT NULL DEFAULT 0,
         enqueued_at BIGINT NOT NULL,
         deadline_ms BIGINT NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'granted', 'timed_out', 'cancelled', 'gone')),
+        state TEXT NOT NULL
+          CHECK (${oneOf('state', 'waiting', 'granted', 'timed_out', 'cancelled', 'gone')}),
         ended_at BIGINT,
         lease_id TEXT,
         joined INTEGER NOT NULL DEFAULT 0,

@@ -10,7 +10,7 @@ import { limits } from '../../../kernel/limits.ts';
  * ends in a dot or a space, which some file systems drop without a word.
  */
 export function normalizePath(field: string, given: string): string {
-  if (plain.test(given) && given.length <= limits.pathBytes) return given;
+  if (given.length <= limits.pathBytes && isPlain(given)) return given;
   if (given === '') throw invalid(field, 'a path, not the empty text');
   if (Buffer.byteLength(given) > limits.pathBytes) throw invalid(field, `at most ${limits.pathBytes} bytes`);
   if (!given.isWellFormed()) throw invalid(field, 'well-formed Unicode');
@@ -28,8 +28,22 @@ export function normalizePath(field: string, given: string): string {
   return (absolute ? '/' : '') + kept.join('/');
 }
 
-/** What nearly all paths are: normal as they stand. */
-const plain = /^[\w@+-]+(?:\.[\w@+-]+)*(?:\/\.?[\w@+-]+(?:\.[\w@+-]+)*)*$/;
+/** What nearly all paths are: plain ASCII, and normal as it stands. */
+function isPlain(text: string): boolean {
+  let before = slash;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === slash ? before === slash || before === dot : code === dot ? before === dot : !plain[code])
+      return false;
+    before = code;
+  }
+  return before !== slash && before !== dot;
+}
+
+const [slash, dot] = [0x2f, 0x2e];
+const plain = new Uint8Array(128);
+for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@+=')
+  plain[character.charCodeAt(0)] = 1;
 
 function checkedSegment(field: string, segment: string): string {
   if (/[. ]$/.test(segment)) {
