@@ -11,7 +11,7 @@ export const stateChecks: readonly StateCheck[] = [
     complete: true,
     keepsDeleted: false,
     *page(context, after = ['']) {
-      const firsts = yield* allLeases(context.project, '', String(after[0]), pageSize);
+      const firsts = yield* allLeases(context.project, String(after[0]), pageSize);
       return {
         records: firsts.map((first) => recordOf(context.project, first)),
         next: firsts.length === pageSize ? [firsts.at(-1)!.id] : undefined,

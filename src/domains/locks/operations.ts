@@ -136,7 +136,8 @@ export const get = query({
 export const list = query({
   name: 'locks.list',
   summary: 'List leases, oldest first',
-  description: 'With a path: its own leases, and live ones on patterns that match it.',
+  description:
+    'With a path: its own leases, and live ones on patterns that match it. Go on while there is a cursor: a page of history may hold fewer than asked for.',
   input: z.strictObject({
     path: model.pathText.optional().describe('Leases on this file'),
     holder: schema.agentId.optional().describe('Leases of this agent'),

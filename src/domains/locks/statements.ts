@@ -242,24 +242,19 @@ export function* committedClock(project: string): Work<number> {
   return (yield* one<{ clock_ms: number }>(selectClock, [project]))?.clock_ms ?? 0;
 }
 
-// Naming the kinds makes each half read its index of active rows, not the history.
-const liveHalves = activeHalves.map(
-  (active) => `SELECT ${columns} FROM locks
-    WHERE project_id = $1 AND kind IN ('file', 'pattern', 'name') AND ${active} AND lease_id = ''
-      AND (expires_at_ms IS NULL OR expires_at_ms > $2) AND id > $3`,
-);
-const selectLive = statement(
-  `SELECT * FROM (${liveHalves.join(' UNION ALL ')}) AS live ORDER BY id LIMIT $4`,
-);
+// The inner limit keeps the order from the inner query, which reads the index of active rows and not the history.
+const selectLive = statement(`
+  SELECT * FROM (
+    SELECT ${columns} FROM locks
+    WHERE project_id = $1 AND reserved_by >= '' AND released_at IS NULL AND lease_id = ''
+      AND (expires_at_ms IS NULL OR expires_at_ms > $2) AND id || '' > $3
+    LIMIT 10000000) AS live
+  ORDER BY id LIMIT $4`);
 const selectLiveOf = statement(`
   SELECT ${columns} FROM locks
   WHERE project_id = $1 AND reserved_by = $5 AND released_at IS NULL AND lease_id = ''
     AND (expires_at_ms IS NULL OR expires_at_ms > $2) AND id > $3
   ORDER BY id LIMIT $4`);
-const selectAll = statement(`
-  SELECT ${columns} FROM locks
-  WHERE project_id = $1 AND lease_id = '' AND ($2 = '' OR reserved_by = $2) AND id > $3 ORDER BY id LIMIT $4`);
-
 /** First rows of live leases in the order of their ids, which is the order of time; of one holder, or of all (''). */
 export const liveLeases = (
   project: string,
@@ -271,21 +266,30 @@ export const liveLeases = (
     ? many<LockRow>(selectLive, [project, at.now, after, limit])
     : many<LockRow>(selectLiveOf, [project, at.now, after, limit, at.holder]);
 
-/** The same of all leases there ever were. */
-export const allLeases = (project: string, holder: string, after: string, limit: number) =>
-  many<LockRow>(selectAll, [project, holder, after, limit]);
+const selectFirsts = statement(`
+  SELECT ${columns} FROM locks WHERE project_id = $1 AND lease_id = '' AND id > $2 ORDER BY id LIMIT $3`);
+/** First rows of all leases there ever were. */
+export const allLeases = (project: string, after: string, limit: number) =>
+  many<LockRow>(selectFirsts, [project, after, limit]);
 
-const selectOnPath = statement(`
+const selectIdAfter = statement(`
+  SELECT id FROM locks WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3`);
+/** The id that comes so many rows after one; undefined where there are not as many. */
+export function* idAfter(project: string, after: string, rows: number): Work<string | undefined> {
+  return (yield* one<{ id: string }>(selectIdAfter, [project, after, rows - 1]))?.id;
+}
+
+const selectPast = statement(`
   SELECT ${columns} FROM locks
-  WHERE project_id = $1 AND normalized_path = $2 AND kind = $3 AND ($4 = '' OR reserved_by = $4) AND id > $5
+  WHERE project_id = $1 AND id > $2 AND id <= $3 AND ($4 = '' OR reserved_by = $4)
+    AND (($5 = '' AND lease_id = '') OR (kind = 'file' AND normalized_path = $5))
   ORDER BY id LIMIT $6`);
-/** All rows there ever were on a path. */
-export const locksOnPath = (
+/** Leases by their first rows, or with a path the rows on that file, between two ids. '' stands for any. */
+export const pastLocks = (
   project: string,
-  at: { path: string; kind: Kind; holder: string },
-  after: string,
+  range: { after: string; upTo: string; holder: string; path: string },
   limit: number,
-) => many<LockRow>(selectOnPath, [project, at.path, at.kind, at.holder, after, limit]);
+) => many<LockRow>(selectPast, [project, range.after, range.upTo, range.holder, range.path, limit]);
 
 const selectEndedBefore = statement(`
   SELECT ${columns} FROM locks

@@ -46,7 +46,7 @@ export const locks: Migration = {
         WHERE released_at IS NULL AND shared = 0;
       CREATE INDEX idx_locks_file ON locks (project_id, kind, normalized_path, file)
         WHERE released_at IS NULL AND shared = 1;
-      CREATE INDEX idx_locks_reserved_by ON locks (project_id, reserved_by) WHERE released_at IS NULL;
+      CREATE INDEX idx_locks_reserved_by ON locks (project_id, reserved_by, id) WHERE released_at IS NULL;
       CREATE INDEX locks_lease ON locks (project_id, lease_id) WHERE lease_id <> '';
       CREATE INDEX locks_expiry ON locks (project_id, expires_at_ms)
         WHERE released_at IS NULL AND expires_at_ms IS NOT NULL;
