@@ -175,6 +175,9 @@ export class WriteContext extends ReadContext {
       content?: string;
       facts?: Change['facts'];
       operation?: string;
+      labels?: Change['labels'];
+      /** In place of the operation's own. */
+      risk?: Risk;
     } = {},
   ): Work<number> {
     const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
@@ -189,6 +192,8 @@ export class WriteContext extends ReadContext {
       revision: more.revision,
       commitment: promise,
       facts: more.facts,
+      labels: more.labels,
+      ...(more.risk && { risk: more.risk }),
     });
   }
 

@@ -1,3 +1,4 @@
+import { levels } from '../access/model.ts';
 import { isoTime } from '../clock.ts';
 import { change, type Parameter, statement, type Work } from '../work.ts';
 import { type Change, encodeEntry } from './entry.ts';
@@ -24,6 +25,11 @@ const chunk = 8;
 const insertOne = insertEntries(1);
 const insertChunk = insertEntries(chunk);
 
+const labelColumns = 'action, category, entity_type, entity_id, swarm_id, changed_by, acl_level, risk_level';
+const insertLabelled = statement(`
+  INSERT INTO audit_log (${columns}, ${labelColumns})
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3, $10, $11, $12, $13, $14, $4, $15, $16)`);
+
 const insertTile = statement(`
   INSERT INTO ledger_tiles (project_id, level, tile, hash) VALUES ($1, $2, $3, $4)`);
 
@@ -36,7 +42,7 @@ export function* appendEntries(
   changes: readonly { readonly change: Change; readonly unit: number }[],
 ): Work<void> {
   const tiles: Parameter[][] = [];
-  const rows: Parameter[][] = changes.map(({ change: entry, unit }) => {
+  const rowOf = ({ change: entry, unit }: (typeof changes)[number]): Parameter[] => {
     const seq = head.frontier.size + 1;
     const text = encodeEntry({ log: head.project, seq, time: head.clockMs, unit }, entry);
     const leaf = leafHash(text);
@@ -47,11 +53,29 @@ export function* appendEntries(
     const status = entry.decision === 'allow' ? 'completed' : 'failed';
     const { actor, operation, scope } = entry;
     return [head.project, seq, isoTime(head.clockMs), actor, operation, status, scope, text, leaf];
-  });
+  };
+  let rows: Parameter[][] = [];
+  for (const item of changes) {
+    const row = rowOf(item);
+    if (item.change.labels) {
+      yield* insertRows(rows);
+      rows = [];
+      yield* change(insertLabelled, [...row, ...labelsOf(item.change)]);
+    } else rows.push(row);
+  }
+  yield* insertRows(rows);
+  for (const tile of tiles) yield* change(insertTile, tile);
+}
+
+function* insertRows(rows: readonly Parameter[][]): Work<void> {
   let done = 0;
   for (; done + chunk <= rows.length; done += chunk) {
     yield* change(insertChunk, rows.slice(done, done + chunk).flat());
   }
   for (; done < rows.length; done++) yield* change(insertOne, rows[done]!);
-  for (const tile of tiles) yield* change(insertTile, tile);
+}
+
+function labelsOf({ labels, level, risk }: Change): Parameter[] {
+  const { action, category, entityType, entityId, swarm = null } = labels!;
+  return [action, category, entityType, entityId, swarm, levels.indexOf(level) + 1, risk];
 }

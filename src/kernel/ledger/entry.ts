@@ -27,6 +27,19 @@ export interface Change {
   readonly commitment?: string | undefined;
   /** Counts and positions that verification needs; numbers only, so that no content can slip in. */
   readonly facts?: Readonly<Record<string, number>> | undefined;
+  readonly labels?: Labels | undefined;
+}
+
+/**
+ * What plain SQL finds an entry by, in the columns that seed 000 gives `audit_log`. Names in clear and no contents;
+ * beside the entry, not in it: neither hashed nor exported.
+ */
+export interface Labels {
+  readonly action: string;
+  readonly category: string;
+  readonly entityType: string;
+  readonly entityId: string;
+  readonly swarm?: string | undefined;
 }
 
 /** The members of an entry as hashed. Version 1; a reader refuses a version it does not know. */

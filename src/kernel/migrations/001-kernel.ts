@@ -1,4 +1,4 @@
-import { appendOnly, type Migration, portable } from './migration.ts';
+import { appendOnly, type Migration, oneOf, portable } from './migration.ts';
 
 /**
  * Store, projects, keys, ledger, identities. `audit_log` is the ledger itself; its first nine columns are those that
@@ -54,7 +54,7 @@ export const kernel: Migration = {
         timestamp TEXT NOT NULL,
         agent_id TEXT NOT NULL,
         operation TEXT NOT NULL,
-        status TEXT NOT NULL CHECK (status IN ('started', 'completed', 'failed', 'skipped')),
+        status TEXT NOT NULL CHECK (${oneOf('status', 'started', 'completed', 'failed', 'skipped')}),
         duration_ms INTEGER,
         error_message TEXT,
         context_json TEXT,

@@ -6,9 +6,33 @@ import { memory } from './002-memory.ts';
 import { mail } from './003-mail.ts';
 import { locks } from './004-locks.ts';
 import { missions } from './005-missions.ts';
+import { labels } from './006-labels.ts';
+import { fleet } from './007-fleet.ts';
+import { signals } from './008-signals.ts';
+import { votes } from './009-votes.ts';
+import { tasks } from './010-tasks.ts';
+import { loop } from './011-loop.ts';
+import { relay } from './012-relay.ts';
+import { keys } from './013-keys.ts';
+import { checkpoints } from './014-checkpoints.ts';
 import type { Migration } from './migration.ts';
 
-export const migrations: readonly Migration[] = [kernel, memory, mail, locks, missions];
+export const migrations: readonly Migration[] = [
+  kernel,
+  memory,
+  mail,
+  locks,
+  missions,
+  labels,
+  fleet,
+  signals,
+  votes,
+  tasks,
+  loop,
+  relay,
+  keys,
+  checkpoints,
+];
 
 const createTable = statement(`
   CREATE TABLE IF NOT EXISTS schema_migrations (
