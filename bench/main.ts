@@ -3,16 +3,20 @@ import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import type { Bench, NotRun, Row, Scale } from './measure.ts';
 import { httpBenches } from './rows/http.ts';
+import { ledgerBenches } from './rows/ledger.ts';
 import { lockBenches } from './rows/locks.ts';
 import { mailBenches } from './rows/mail.ts';
 import { memoryBenches } from './rows/memory.ts';
 import { redisBenches } from './rows/redis.ts';
 import { storageBenches } from './rows/storage.ts';
+import { vaultBenches } from './rows/vault.ts';
 import { wakeupBenches } from './rows/wakeups.ts';
 import { footnotesOf, tableOf, verdictOf } from './table.ts';
 
 const benches: readonly Bench[] = [
   ...memoryBenches,
+  ...vaultBenches,
+  ...ledgerBenches,
   ...mailBenches,
   ...lockBenches,
   ...wakeupBenches,
