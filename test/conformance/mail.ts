@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { Harness } from '../engines/index.ts';
 import { audienceSuite } from './mail/audiences.ts';
+import { chronicleSuite } from './mail/chronicle.ts';
 import { conservationSuite } from './mail/conservation.ts';
 import { cursorSuite } from './mail/cursors.ts';
 import { groupSuite, orderSuite } from './mail/groups.ts';
@@ -12,6 +13,7 @@ import { waitSuite } from './mail/waiting.ts';
 export function mailSuite(harness: Harness): void {
   describe('streams', () => streamSuite(harness));
   describe('audiences', () => audienceSuite(harness));
+  describe('chronicle', () => chronicleSuite(harness));
   describe('cursors', () => cursorSuite(harness));
   describe('groups', () => groupSuite(harness));
   describe('groups that keep order', () => orderSuite(harness));

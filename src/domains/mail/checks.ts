@@ -5,6 +5,7 @@ import type { Entry } from '../../kernel/ledger/entry.ts';
 import { differing, type RecordPage, type StateCheck, type StoredRecord } from '../../kernel/ledger/state.ts';
 import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
+import { chronicleChecks } from './chronicle/checks.ts';
 import { contentOf, contentText } from './events.ts';
 import { inboxOwner } from './model.ts';
 import {
@@ -48,6 +49,7 @@ export const stateChecks: readonly StateCheck[] = [
       return appendsIn(context, rows, { stream, position });
     },
   },
+  ...chronicleChecks,
 ];
 
 function streamRecord(context: ReadContext, row: StreamRow & { level: string; seq: number }): StoredRecord {

@@ -18,6 +18,7 @@ import {
 } from './statements.ts';
 import * as streams from './streams.ts';
 
+export * from './chronicle/operations.ts';
 export * from './groups/operations.ts';
 
 export const create = mutation({
