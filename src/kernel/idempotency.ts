@@ -4,6 +4,7 @@ import type { WriteContext } from './context.ts';
 import { invalid, RookeryError } from './errors.ts';
 import { canonicalJson } from './json.ts';
 import { limits } from './limits.ts';
+import type { Erasure, SealedTable } from './vault/sealed.ts';
 import { change, one, statement, type Work } from './work.ts';
 
 /** How long an answer can be replayed. */
@@ -21,6 +22,29 @@ const deleteExpired = statement(`
   DELETE FROM idempotency WHERE (project_id, agent_id, operation, key) IN
     (SELECT project_id, agent_id, operation, key FROM idempotency WHERE project_id = $1 AND expires_at <= $2 LIMIT 8)`);
 
+function bindingOf(agent: string, operation: string, key: string) {
+  const record = `${operation}\n${key}`;
+  return { table: 'idempotency', record, scope: scopes.private(agent), revision: 0 };
+}
+
+export const sealedTables: readonly SealedTable[] = [
+  {
+    table: 'idempotency',
+    column: 'answer',
+    key: { agent_id: '', operation: '', key: '' },
+    binding: (row) => bindingOf(String(row['agent_id']), String(row['operation']), String(row['key'])),
+  },
+];
+
+const deleteAnswers = statement('DELETE FROM idempotency WHERE project_id = $1 AND agent_id = $2');
+
+export const erasures: readonly Erasure[] = [
+  {
+    noun: 'answers',
+    erase: ({ project }, { agent }) => change(deleteAnswers, [project, agent]),
+  },
+];
+
 /**
  * Runs a mutation at most once per key: the record commits with the effect, so neither can exist without the other.
  * The same key with the same request answers what was answered before; with another request it is refused. The
@@ -37,12 +61,7 @@ export function* once<T>(
   }
   const { project, agent, operation, now } = context;
   const requestHash = hash('sha256', canonicalJson(input ?? null), 'base64url');
-  const binding = {
-    table: 'idempotency',
-    record: `${operation}\n${key}`,
-    scope: scopes.private(agent),
-    revision: 0,
-  };
+  const binding = bindingOf(agent, operation, key);
   const known = yield* one<{ request_hash: string; answer: Uint8Array }>(selectAnswer, [
     project,
     agent,

@@ -79,6 +79,16 @@ export const changeStream = (
   stream: Pick<StreamRow, 'id' | 'created_at' | 'updated_at' | 'post_scope'>,
 ) => change(updateStream, [project, stream.id, stream.created_at, stream.updated_at, stream.post_scope]);
 
+const selectStreamsOf = statement(`
+  SELECT ${streamColumns} FROM mailboxes m
+  WHERE m.project_id = $1 AND ($2 = '' OR m.scope = $2) AND ($3 = '' OR m.owner = $3) ORDER BY m.id LIMIT $4`);
+/** Streams of one audience, or of one owner. */
+export const streamsOf = (
+  project: string,
+  { scope, owner }: { readonly scope: string; readonly owner: string },
+  limit: number,
+) => many<StreamRow>(selectStreamsOf, [project, scope, owner, limit]);
+
 const deleteStream = statement('DELETE FROM mailboxes WHERE project_id = $1 AND id = $2');
 const deleteCursors = statement(
   "DELETE FROM cursors WHERE project_id = $1 AND stream_type = 'squawk' AND stream_id = $2",

@@ -1,6 +1,6 @@
 import { visible } from '../../kernel/access/statements.ts';
 import { entryBeside } from '../../kernel/ledger/statements.ts';
-import { change, many, one, type Parameter, statement } from '../../kernel/work.ts';
+import { change, many, one, type Parameter, statement, type Work } from '../../kernel/work.ts';
 
 export interface ItemRow {
   namespace: string;
@@ -223,3 +223,26 @@ const selectHistoryPage = statement(`
   ORDER BY m.namespace, m.key, m.scope, m.revision LIMIT $6`);
 export const historyAfter = (project: string, after: readonly Parameter[], limit: number) =>
   many<CheckedRow>(selectHistoryPage, [project, ...after, limit]);
+
+const deleteItemsIn = statement('DELETE FROM memory WHERE project_id = $1 AND scope = $2');
+const deleteHistoryIn = statement('DELETE FROM memory_history WHERE project_id = $1 AND scope = $2');
+/** Erases all of one audience, superseded revisions included; answers how many rows. */
+export function* dropItemsIn(project: string, scope: string): Work<number> {
+  const history = yield* change(deleteHistoryIn, [project, scope]);
+  return history + (yield* change(deleteItemsIn, [project, scope]));
+}
+
+const deleteItem = statement(`
+  DELETE FROM memory WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4`);
+/** Erases one item, superseded revisions included; answers how many rows. */
+export function* dropItem(project: string, namespace: string, key: string, scope: string): Work<number> {
+  const history = yield* dropRevisions(project, namespace, key, scope, Number.MAX_SAFE_INTEGER);
+  return history + (yield* change(deleteItem, [project, namespace, key, scope]));
+}
+
+const selectOwnedItems = statement(`
+  SELECT namespace, key, scope, revision FROM memory WHERE project_id = $1 AND owner = $2
+  ORDER BY namespace, key, scope LIMIT $3`);
+/** The first items of an owner, in any audience, live or not. */
+export const ownedItems = (project: string, owner: string, limit: number) =>
+  many<Pick<ItemRow, 'namespace' | 'key' | 'scope' | 'revision'>>(selectOwnedItems, [project, owner, limit]);

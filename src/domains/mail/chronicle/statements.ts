@@ -176,3 +176,10 @@ export const eventsForChecks = (
   after: { streamType: string; streamId: string; sequence: number },
   limit: number,
 ) => many<ChronicleRow>(selectPage, [project, after.streamType, after.streamId, after.sequence, limit]);
+
+const updateBlank = statement(`
+  UPDATE events SET type = 'erased', data = '{"erased":true}', sealed = NULL, metadata = '{}', causation_id = NULL,
+    correlation_id = NULL
+  WHERE project_id = $1 AND mailbox_id IS NULL AND scope = $2`);
+/** Erases what the events of one audience say, in streams that are no mailboxes; their numbers stay. */
+export const blankEvents = (project: string, scope: string) => change(updateBlank, [project, scope]);

@@ -143,7 +143,7 @@ export function* kill(
   reason: string,
 ): Work<void> {
   const encrypt = sealedByDefault(levelOf(stream.scope));
-  const stored = yield* context.seal(reason, encrypt, reasonBinding(stream, group, position));
+  const stored = yield* context.seal(reason, encrypt, reasonBinding(stream, group.group_id, position));
   const killed = yield* bury(place, position, {
     now: context.now,
     reason: stored.value,
@@ -159,14 +159,19 @@ export function* reasonOf(
   row: DeliveryRow,
 ): Work<string | undefined> {
   if (row.sealed === null) return row.reason ?? undefined;
-  return yield* context.open({ value: null, sealed: row.sealed }, reasonBinding(stream, group, row.position));
+  const binding = reasonBinding(stream, group.group_id, row.position);
+  return yield* context.open({ value: null, sealed: row.sealed }, binding);
 }
 
 /** A reason may quote the event, so it is sealed wherever the event is. */
-function reasonBinding(stream: StreamRow, group: GroupRow, position: number) {
+export function reasonBinding(
+  stream: Pick<StreamRow, 'id' | 'scope' | 'incarnation'>,
+  group: string,
+  position: number,
+) {
   return {
     table: 'mail_deliveries',
-    record: `${stream.incarnation}\n${stream.id}\n${group.group_id}`,
+    record: `${stream.incarnation}\n${stream.id}\n${group}`,
     scope: stream.scope,
     revision: position,
   };

@@ -1,0 +1,14 @@
+import * as mail from './domains/mail/sealed.ts';
+import * as memory from './domains/memory/sealed.ts';
+import * as idempotency from './kernel/idempotency.ts';
+import type { Erasure, SealedTable } from './kernel/vault/sealed.ts';
+
+/** Every column of envelopes there is: what key rotation seals anew. Rows may move between tables only downwards here. */
+export const sealedTables: readonly SealedTable[] = [
+  ...memory.sealedTables,
+  ...mail.sealedTables,
+  ...idempotency.sealedTables,
+];
+
+/** What an erasure removes, domain by domain. */
+export const erasures: readonly Erasure[] = [...memory.erasures, ...mail.erasures, ...idempotency.erasures];

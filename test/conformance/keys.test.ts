@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { keysSuite } from './keys.ts';
+
+onEveryEngine('keys', keysSuite);
