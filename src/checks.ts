@@ -1,6 +1,7 @@
 import * as locks from './domains/locks/checks.ts';
 import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
+import * as signals from './domains/signals/checks.ts';
 import type { StateCheck } from './kernel/ledger/state.ts';
 
 /** What `audit verify` compares with the ledger, domain by domain. */
@@ -8,4 +9,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...memory.stateChecks,
   ...mail.stateChecks,
   ...locks.stateChecks,
+  ...signals.stateChecks,
 ];

@@ -46,6 +46,10 @@ export const limits = {
   /** Waiters queued for leases in one project. */
   waiters: 10_000,
   deliveriesMax: 100,
+  signalTargets: 500,
+  electors: 1000,
+  /** A year: what is open for longer is a mistake in the unit. */
+  deadlineMsMax: 31_622_400_000,
   /** An answer recorded for an idempotency key, in bytes; longer ones cannot be replayed and are refused. */
   recordedAnswerBytes: 4 * 1024 * 1024,
   idempotencyKeyLength: 255,

@@ -19,6 +19,8 @@ const reviewed = new Set([
   'token.create agent',
   'token.list agent',
   'locks.waiters agent',
+  'signals.acknowledge agent',
+  'signals.verify agent',
 ]);
 
 /** The operations that would take an identity from their input. */

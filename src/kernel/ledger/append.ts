@@ -77,5 +77,5 @@ function* insertRows(rows: readonly Parameter[][]): Work<void> {
 
 function labelsOf({ labels, level, risk }: Change): Parameter[] {
   const { action, category, entityType, entityId, swarm = null } = labels!;
-  return [action, category, entityType, entityId, swarm, levels.indexOf(level) + 1, risk];
+  return [action, category, entityType, entityId, swarm, levels.indexOf(labels!.level ?? level) + 1, risk];
 }

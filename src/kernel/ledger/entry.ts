@@ -40,6 +40,8 @@ export interface Labels {
   readonly entityType: string;
   readonly entityId: string;
   readonly swarm?: string | undefined;
+  /** For the column of levels, where that is to say another one than the entry. */
+  readonly level?: Level | undefined;
 }
 
 /** The members of an entry as hashed. Version 1; a reader refuses a version it does not know. */

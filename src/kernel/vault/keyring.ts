@@ -35,6 +35,8 @@ interface ProjectKey {
   readonly id: string;
   readonly wrapping: KeyObject;
   readonly pseudonym: NestedKey;
+  /** Gives each agent a key of its own, see `agentKey`. */
+  readonly agents: KeyObject;
 }
 
 const wrapName = 'aes256-kwp';
@@ -92,6 +94,17 @@ export class Keyring {
   *pseudonyms(project: string): Work<((kind: string, name: string) => string) | undefined> {
     const key = yield* this.#knownProjectKey(project);
     return key && ((kind, name) => pseudonymOf(key, kind, name));
+  }
+
+  /** The key of what one agent has said, as the store vouches for it: no agent can make another's proof. */
+  *agentKey(tx: Transaction, agent: string): Work<KeyObject> {
+    return agentKeyOf(yield* this.#projectKey(tx), agent);
+  }
+
+  /** The same outside a transaction; undefined while the project has no key. */
+  *agentKeyIfAny(project: string, agent: string): Work<KeyObject | undefined> {
+    const key = yield* this.#knownProjectKey(project);
+    return key && agentKeyOf(key, agent);
   }
 
   /** The scope's current data key, made at its first use. */
@@ -210,7 +223,8 @@ export class Keyring {
   #decodeProjectKey(row: KeyRow): ProjectKey {
     const secret = this.#unwrap(this.#root, row);
     const wrapping = secretKey(derive(secret, 'rookery/wrap/v1'));
-    return { id: row.id, wrapping, pseudonym: nestedKey(secret, 'rookery/pseudonym/v1') };
+    const pseudonym = nestedKey(secret, 'rookery/pseudonym/v1');
+    return { id: row.id, wrapping, pseudonym, agents: secretKey(derive(secret, 'rookery/agents/v1')) };
   }
 
   #dataKey(parent: ProjectKey, row: KeyRow): DataKey {
@@ -238,6 +252,10 @@ const pseudonymLength = 22; // 132 bits
 
 function pseudonymOf(key: ProjectKey, kind: string, name: string): string {
   return `${kind}/${nestedMac(key.pseudonym, `${kind}\n${name}`, 'base64url').slice(0, pseudonymLength)}`;
+}
+
+function agentKeyOf({ agents }: ProjectKey, agent: string): KeyObject {
+  return secretKey(hmac(agents, agent));
 }
 
 function derive(secret: Uint8Array, purpose: string): Buffer {

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { signalsSuite } from './signals.ts';
+
+onEveryEngine('signals', signalsSuite);
