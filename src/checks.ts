@@ -1,3 +1,4 @@
+import * as fleet from './domains/fleet/checks.ts';
 import * as locks from './domains/locks/checks.ts';
 import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
@@ -10,4 +11,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...mail.stateChecks,
   ...locks.stateChecks,
   ...signals.stateChecks,
+  ...fleet.stateChecks,
 ];

@@ -1,11 +1,12 @@
 import { grantOf, grantsCovering } from './access/grant-statements.ts';
-import { agentSubject, type Identities, identityForRead, unusable } from './access/identity.ts';
+import { agentSubject, type Identities, identityNow, unusable } from './access/identity.ts';
 import {
   type Act,
   type Guarded,
   type Identity,
   levelOf,
   type Principal,
+  preferring,
   type Reason,
   reasonToAllow,
 } from './access/model.ts';
@@ -86,9 +87,10 @@ export class ReadContext {
 
   /** Who asks. Without scopes, and so without access, when it is unknown, not active or outside its view's swarm. */
   *identity(): Work<Identity> {
-    const identity = yield* identityForRead(this.project, this.agent);
+    const identity = yield* identityNow(this.project, this.agent, this.now);
     if (!identity) this.callerUnknown = true;
-    else if (unusable(identity, this.principal) === undefined) return identity;
+    else if (unusable(identity, this.principal) === undefined)
+      return preferring(identity, this.principal.swarm);
     else this.noteDenial(agentSubject(this.agent));
     return { agent: this.agent, scopes: [] };
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { acts, type Grant } from '../../src/kernel/access/model.ts';
+import { acts, type Grant, type Membership } from '../../src/kernel/access/model.ts';
 import type { Harness } from '../engines/index.ts';
 import { byNumber, compare, matrix, plant, type World, worldNow } from '../support/policy.ts';
 
@@ -41,7 +41,12 @@ export function policySuite(harness: Harness): void {
 
 function sabotageSuite(harness: Harness): void {
   const sabotages: [name: string, sql: (sql: string) => string][] = [
-    ['that the asker is active', (sql) => sql.replace(/^EXISTS \([^)]*\)/, '1 = 1')],
+    [
+      'that the asker is active',
+      (sql) => sql.replace(/^EXISTS \([\s\S]*?\)\s+AND \(\s+EXISTS/, '1 = 1 AND (EXISTS'),
+    ],
+    ['the end of all memberships', (sql) => sql.replace('policy_any.expires_at > $3', '1 = 1')],
+    ['the end of a membership', (sql) => sql.replace('policy_own.expires_at > $3', '1 = 1')],
     ['the project of a membership', (sql) => sql.replace('policy_own.project_id = m.project_id', '1 = 1')],
     ['the audience of a membership', (sql) => sql.replace('policy_own.scope = m.scope', '1 = 1')],
     ['the owner', (sql) => sql.replace('m.owner = $2', '1 = 1')],
@@ -123,11 +128,20 @@ const grant: fc.Arbitrary<Grant> = fc.record({
   revokedAt: fc.constantFrom(null, null, null, worldNow - 1, worldNow + 1),
 });
 
+const membership = (scope: string): fc.Arbitrary<Membership> =>
+  fc.record({
+    scope: fc.constant(scope),
+    expiresAt: fc.constantFrom(null, null, null, worldNow + 1, worldNow, worldNow - 1),
+  });
+
 /** Worlds of equal size, so that the number of decisions is known: 10 agents × 90 records × 4 acts. */
 const worlds: fc.Arbitrary<Omit<World, 'project'>> = fc.record({
   identities: fc.tuple(
     ...agents.map((agent) =>
-      fc.record({ agent: fc.constant(agent), scopes: fc.subarray(scopes, { maxLength: 5 }) }),
+      fc.record({
+        agent: fc.constant(agent),
+        memberships: fc.subarray(scopes, { maxLength: 5 }).chain((own) => fc.tuple(...own.map(membership))),
+      }),
     ),
   ),
   records: fc.uniqueArray(

@@ -4,8 +4,9 @@ import {
   allows,
   distance,
   type Grant,
-  type Identity,
+  identityAt,
   levelOf,
+  type Membership,
 } from '../../src/kernel/access/model.ts';
 import { visible } from '../../src/kernel/access/statements.ts';
 import { loadHead } from '../../src/kernel/ledger/head.ts';
@@ -15,7 +16,7 @@ import type { Rookery } from '../../src/rookery.ts';
 /** Agents, records and grants as both forms of the policy see them. */
 export interface World {
   readonly project: string;
-  readonly identities: readonly Identity[];
+  readonly identities: readonly { readonly agent: string; readonly memberships: readonly Membership[] }[];
   readonly records: readonly { readonly scope: string; readonly owner: string; readonly path: string }[];
   readonly grants: readonly Grant[];
 }
@@ -48,10 +49,12 @@ export async function plant(rookery: Rookery, world: World): Promise<void> {
   await rookery.store.engine.transact(function* (): Work<void> {
     const { project } = world;
     yield* loadHead(project, new Date(0).toISOString());
-    const memberships = world.identities.flatMap(({ agent, scopes }) =>
-      scopes.map((scope) => [project, agent, distance(scope), scope]),
+    const memberships = world.identities.flatMap((identity) =>
+      identity.memberships.map(({ scope, expiresAt }) => [
+        ...[project, identity.agent, distance(scope), scope, expiresAt],
+      ]),
     );
-    yield* insertAll('memberships', 'project_id, agent_id, distance, scope', memberships);
+    yield* insertAll('memberships', 'project_id, agent_id, distance, scope, expires_at', memberships);
     yield* insertAll(
       'memory',
       'project_id, namespace, key, scope, owner, author, revision, seq, created_at, updated_at',
@@ -109,9 +112,9 @@ export async function compare(
 ): Promise<Comparison> {
   const select = selectVisible(sql);
   const outcome = { decisions: 0, allowed: 0, different: [] as string[] };
-  for (const identity of world.identities) {
+  for (const { agent, memberships } of world.identities) {
     if (untilNoticed && outcome.different.length > 0) return outcome;
-    const { agent } = identity;
+    const identity = identityAt(agent, memberships, worldNow);
     const rows = await rookery.store.engine.read(() =>
       many<{ act: Act; scope: string; path: string }>(select, [world.project, agent, worldNow, ...acts]),
     );
@@ -131,26 +134,37 @@ export async function compare(
 
 /** Sabotage: a level as a number that one has or has not reached. */
 export const byNumber: Oracle = (identity, { record }) => {
-  const clearance = Math.max(-1, ...identity.scopes.map(distance));
+  const clearance = Math.max(-1, ...identity.scopes.map((scope) => distance(scope)));
   return clearance >= distance(record.scope);
 };
 
 const team = 'team:red';
-const elsewhere = (agent: string, ...more: string[]) => [
-  `private:${agent}`,
-  ...(more.some((scope) => levelOf(scope) === 'team') ? [] : [`solo:${agent}`]),
-  ...(more.some((scope) => levelOf(scope) === 'swarm') ? [] : ['swarm:other']),
-  'project',
-  ...more,
-];
+const forGood = (scopes: readonly string[]): Membership[] =>
+  scopes.map((scope) => ({ scope, expiresAt: null }));
+const elsewhere = (agent: string, ...more: string[]) =>
+  forGood([
+    `private:${agent}`,
+    ...(more.some((scope) => levelOf(scope) === 'team') ? [] : [`solo:${agent}`]),
+    ...(more.some((scope) => levelOf(scope) === 'swarm') ? [] : ['swarm:other']),
+    'project',
+    ...more,
+  ]);
+/** A member of everything that the owner shares, until a time. */
+const until = (expiresAt: number): Membership[] =>
+  ['private:owner', team, 'swarm:one', 'system'].map((scope) => ({ scope, expiresAt }));
 
 /** How an agent can stand to the records of the agent `owner`, which is in team red and swarm one. */
-const relations: Record<string, (agent: string) => string[]> = {
+const relations: Record<string, (agent: string) => Membership[]> = {
   owner: (agent) => elsewhere(agent),
   sameTeam: (agent) => elsewhere(agent, team),
   sameSwarm: (agent) => elsewhere(agent, 'swarm:one'),
   projectOnly: (agent) => elsewhere(agent),
   system: (agent) => elsewhere(agent, 'system'),
+  stillMember: (agent) => [...elsewhere(agent), ...until(worldNow + 1)],
+  endingNow: (agent) => [...elsewhere(agent), ...until(worldNow)],
+  formerMember: (agent) => [...elsewhere(agent), ...until(worldNow - 1)],
+  /** Nothing is left to it, own records included. */
+  allOver: () => until(worldNow),
   /** A member of everything, in the neighbouring project. */
   memberOutside: (agent) => elsewhere(agent),
   outsider: () => [],
@@ -191,14 +205,14 @@ const grantStates: Record<string, GrantState> = {
  * their own in each audience. `outside` is the neighbouring project, in which the outsiders have everything.
  */
 export function matrix(project: string): { world: World; outside: World } {
-  const subjects = Object.entries(relations).flatMap(([relation, scopesOf]) =>
+  const subjects = Object.entries(relations).flatMap(([relation, membershipsOf]) =>
     Object.entries(grantStates).map(([state, grantsOf]) => {
       const agent = `${relation}-${state}`;
-      return { relation, identity: { agent, scopes: scopesOf(agent) }, grantsOf };
+      return { relation, identity: { agent, memberships: membershipsOf(agent) }, grantsOf };
     }),
   );
   const owners = subjects
-    .filter(({ relation }) => relation === 'owner' || relation === 'suspended')
+    .filter(({ relation }) => ['owner', 'suspended', 'allOver'].includes(relation))
     .map(({ identity }) => identity.agent);
   const records = ['owner', ...owners].flatMap((owner, i) =>
     audiences.flatMap((scope) =>
@@ -217,7 +231,7 @@ export function matrix(project: string): { world: World; outside: World } {
       project: `${project}-outside`,
       identities: outsiders.map(({ identity: { agent } }) => ({
         agent,
-        scopes: [...audiences, `private:${agent}`],
+        memberships: forGood([...audiences, `private:${agent}`]),
       })),
       records: [],
       grants: subjects.flatMap(({ identity }) => granted({})(identity.agent, 'private:owner')),

@@ -21,6 +21,9 @@ const reviewed = new Set([
   'locks.waiters agent',
   'signals.acknowledge agent',
   'signals.verify agent',
+  'roles.grant agent',
+  'roles.revoke agent',
+  'roles.list agent',
 ]);
 
 /** The operations that would take an identity from their input. */

@@ -19,7 +19,7 @@ export const grant = mutation({
   name: 'access.grant',
   summary: 'Let another agent act in an audience for a time',
   description:
-    'The caller must belong to the audience: its own private data, or its team, swarm or system. It cannot give what its own token does not allow, nor pass on what was granted to it.',
+    'The caller must belong to the audience: its own private data, or its team, swarm or system. It cannot give what its own token does not allow, nor pass on what was granted to it, nor for longer than its own membership lasts.',
   input: z.strictObject({
     agent: schema.id.describe('Who may'),
     acts: z.array(model.act).min(1, 'at least one').max(4, 'at most 4').describe('What it may do'),
@@ -60,7 +60,10 @@ export const grant = mutation({
         granted_by: context.agent,
         reason: input.reason,
         created_at: context.now,
-        expires_at: context.now + input.ttl * 1000,
+        expires_at: Math.min(
+          context.now + input.ttl * 1000,
+          identity.ends?.get(scope) ?? Number.POSITIVE_INFINITY,
+        ),
       };
       yield* addGrant(context.project, row);
       yield* context.record(subjectOf(row.id, scope), { facts: { expires: row.expires_at } });

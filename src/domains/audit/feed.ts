@@ -24,7 +24,7 @@ export interface Following {
  * its limit by the rest of the last one. `next` moves past what the reader may not see.
  */
 export function* follow(context: ReadContext, { from, limit, operation }: Following): Work<Feed> {
-  const { project, agent } = context;
+  const { project } = context;
   const identity = yield* context.identity();
   const head = (yield* ledgerSize(project))?.size ?? 0;
   if (from > head)
@@ -33,7 +33,7 @@ export function* follow(context: ReadContext, { from, limit, operation }: Follow
   let after = from;
   for (let looks = 0; looks < windowsMax && after < head; looks++) {
     const upTo = Math.min(after + windowRows, head);
-    const rows = yield* visibleEntries(project, agent, { after, upTo }, operation, limit);
+    const rows = yield* visibleEntries(project, context, { after, upTo }, operation, limit);
     const events = rows.map((row) => eventOf(decodeEntry(row.entry)));
     const last = events.at(-1);
     if (last) {
@@ -62,7 +62,7 @@ function* visibleBetween(context: ReadContext, from: number, upTo: number, opera
   const events: Event[] = [];
   for (let after = from; after < upTo; after = events.at(-1)!.seq) {
     const range = { after, upTo };
-    const rows = yield* visibleEntries(context.project, context.agent, range, operation, limits.pageSize);
+    const rows = yield* visibleEntries(context.project, context, range, operation, limits.pageSize);
     events.push(...rows.map((row) => eventOf(decodeEntry(row.entry))));
     if (rows.length < limits.pageSize) break;
   }

@@ -142,7 +142,11 @@ export const members = query({
   route: 'GET /api/v1/fleet/members',
   *run(context, input) {
     yield* activeReader(context);
-    const ids = yield* membersOf(context.project, scopeOf(input), input.cursor, input.limit + 1);
+    const ids = yield* membersOf(context.project, scopeOf(input), {
+      after: input.cursor,
+      limit: input.limit + 1,
+      now: context.now,
+    });
     const shown = ids.slice(0, input.limit);
     return { members: shown, nextCursor: ids.length > input.limit ? shown.at(-1)! : null };
   },

@@ -23,6 +23,7 @@ export {
   updateSwarm,
   updateTeam,
 } from './groups.ts';
+export { roleInForce } from './roles.ts';
 
 export const register = mutation({
   name: 'fleet.register',

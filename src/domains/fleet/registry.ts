@@ -13,7 +13,6 @@ import {
   changeAgent,
   type GroupTable,
   groupById,
-  scopesOf,
 } from '../../kernel/access/statements.ts';
 import { liveAdminToken } from '../../kernel/access/token-statements.ts';
 import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
@@ -103,16 +102,9 @@ function* replace(context: WriteContext, { before, after, system, operation }: R
     yield* ensureGroup(context.tx, 'teams', after.team_id);
   }
   if (system !== undefined) assertMayGiveSystem(context);
+  after.system_member = (yield* staysInSystem(context, { before, after, system })) ? 1 : 0;
   yield* changeAgent(context.project, after);
-  const placeChanged = (['status', 'team_id', 'swarm_id'] as const).some((key) => after[key] !== before[key]);
-  if (placeChanged || system !== undefined) {
-    yield* changeMemberships(context, after.id, {
-      swarm: after.swarm_id,
-      team: after.team_id ?? undefined,
-      active: after.status === 'active',
-      system: system ?? (yield* belongsToSystem(context, before)),
-    });
-  }
+  if (places.some((key) => after[key] !== before[key])) yield* changeMemberships(context, after);
   yield* context.record(agentSubject(after.id), {
     operation,
     facts: { active: after.status === 'active' ? 1 : 0, incarnation: after.incarnation },
@@ -122,10 +114,17 @@ function* replace(context: WriteContext, { before, after, system, operation }: R
   return after;
 }
 
+/** What decides about memberships. */
+const places = ['status', 'team_id', 'swarm_id', 'system_member'] as const;
+
 /** What an agent keeps through a move, and gets back when it becomes active again while it holds an admin token. */
-function* belongsToSystem(context: WriteContext, before: AgentRow): Work<boolean> {
-  if (before.status === 'active')
-    return (yield* scopesOf(context.project, before.id)).includes(scopes.system);
+function* staysInSystem(
+  context: WriteContext,
+  { before, after, system }: Omit<Replacement, 'operation'>,
+): Work<boolean> {
+  if (after.status !== 'active') return false;
+  if (system !== undefined) return system;
+  if (before.status === 'active') return before.system_member === 1;
   return (yield* liveAdminToken(context.project, before.id, context.now)) !== undefined;
 }
 

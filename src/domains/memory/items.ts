@@ -1,4 +1,11 @@
-import { type Identity, type Level, levelOf, scopeFor, sealedByDefault } from '../../kernel/access/model.ts';
+import {
+  type Identity,
+  type Level,
+  levelOf,
+  scopeFor,
+  scopes,
+  sealedByDefault,
+} from '../../kernel/access/model.ts';
 import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { readHead } from '../../kernel/ledger/head.ts';
@@ -48,7 +55,7 @@ export function* find(context: ReadContext, address: Address): Work<ItemRow | un
   if (level === undefined) {
     if (audience !== undefined) throw invalid('level', 'required with an audience');
     const near = yield* nearestItem(project, agent, namespace, key, now);
-    if (near) return near;
+    if (near) return yield* inOwnSwarm(context, near);
     // A miss is where an agent that does not exist yet is noticed.
     const identity = yield* context.identity();
     return identity.scopes.length > 0 ? yield* ownedItem(project, agent, namespace, key, now) : undefined;
@@ -60,6 +67,14 @@ export function* find(context: ReadContext, address: Address): Work<ItemRow | un
   if (yield* context.may(identity, 'read', 'memory', guarded)) return row;
   context.noteDenial(subjectOf(namespace, key, scope));
   return undefined;
+}
+
+/** An agent of several swarms means the one that its view was opened for, before the others. */
+function* inOwnSwarm({ project, principal, now }: ReadContext, near: ItemRow): Work<ItemRow> {
+  if (principal.swarm === undefined || !near.scope.startsWith('swarm:')) return near;
+  const scope = scopes.swarm(principal.swarm);
+  if (near.scope === scope) return near;
+  return (yield* liveItem(project, near.namespace, near.key, scope, now)) ?? near;
 }
 
 export function headOf(row: Omit<ItemRow, 'value' | 'sealed'>): ItemHead {

@@ -1,4 +1,4 @@
-import { visible } from '../../kernel/access/statements.ts';
+import { notPast, visible } from '../../kernel/access/statements.ts';
 import { entryBeside } from '../../kernel/ledger/statements.ts';
 import { change, many, one, type Parameter, statement, type Work } from '../../kernel/work.ts';
 
@@ -31,7 +31,7 @@ const live = (now: string) => `m.deleted = 0 AND (m.expires_at IS NULL OR (m.exp
 // The join runs from the agent's few scopes, nearest first, and ends at the first hit.
 const selectNearest = statement(`
   SELECT ${columns} FROM memberships s CROSS JOIN memory m
-  WHERE s.project_id = $1 AND s.agent_id = $2
+  WHERE s.project_id = $1 AND s.agent_id = $2 AND ${notPast('s', '$5')}
     AND m.project_id = $1 AND m.namespace = $3 AND m.key = $4 AND m.scope = s.scope AND ${live('$5')}
   ORDER BY s.distance, s.scope LIMIT 1`);
 /** The nearest item under a key that the agent's own audiences hold. */
@@ -41,7 +41,8 @@ export const nearestItem = (project: string, agent: string, namespace: string, k
 const selectOwned = statement(`
   SELECT ${columns} FROM memory m
   WHERE m.project_id = $1 AND m.namespace = $3 AND m.key = $4 AND m.owner = $2 AND ${live('$5')}
-    AND EXISTS (SELECT 1 FROM memberships a WHERE a.project_id = $1 AND a.agent_id = $2)
+    AND EXISTS (SELECT 1 FROM memberships a
+      WHERE a.project_id = $1 AND a.agent_id = $2 AND ${notPast('a', '$5')})
   ORDER BY m.updated_at DESC LIMIT 1`);
 /** An item the agent wrote for an audience that it has left since: the owner always reads its own. */
 export const ownedItem = (project: string, agent: string, namespace: string, key: string, now: number) =>

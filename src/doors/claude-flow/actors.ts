@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import * as fleet from '../../domains/fleet/operations.ts';
 import type { Principal, Right } from '../../kernel/access/model.ts';
 import { scopes } from '../../kernel/access/model.ts';
-import { agentById, groupById, scopesOf } from '../../kernel/access/statements.ts';
+import { agentById, groupById, membershipsAt } from '../../kernel/access/statements.ts';
 import type { CallOptions } from '../../kernel/call.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
@@ -119,9 +119,11 @@ export class Actors {
   /** Whether an agent belongs to a team or swarm, asked afresh each time. */
   async belongs({ agentId, projectId }: Acting, kind: 'team' | 'swarm', id: string): Promise<boolean> {
     const { agentId: ownAgent, projectId: ownProject } = this.#place;
-    const found = await this.#rookery.store.engine.read(() =>
-      scopesOf(projectId ?? ownProject, agentId ?? ownAgent),
+    const { store } = this.#rookery;
+    const project = projectId ?? ownProject;
+    const found = await store.engine.read(() =>
+      membershipsAt(project, agentId ?? ownAgent, store.now(project)),
     );
-    return found.includes(scopes[kind](id));
+    return found.some(({ scope }) => scope === scopes[kind](id));
   }
 }

@@ -4,19 +4,29 @@ import { invalid } from '../errors.ts';
 import { agentId } from '../schema.ts';
 import type { Keyring } from '../vault/keyring.ts';
 import type { Work } from '../work.ts';
-import { distance, type Identity, type Principal, scopes } from './model.ts';
-import { addAgent, agentById, groupById, join, leaveAll, putGroup, scopesOf } from './statements.ts';
+import {
+  distance,
+  type Identity,
+  identityAt,
+  membershipsFrom,
+  type Principal,
+  preferring,
+  type Standing,
+  scopes,
+} from './model.ts';
+import { heldRole, rolesInForce } from './role-statements.ts';
+import { addAgent, agentById, groupById, join, leaveAll, membershipsAt, putGroup } from './statements.ts';
 
 export const defaultSwarm = 'default';
 export const defaultType = 'coder';
 
 /**
- * Who an agent is, cached per policy epoch: any change of a membership, grant or agent state raises the epoch in its
- * own transaction, so a revoked right does not survive in a cache. An agent that is named for the first time comes
+ * Who an agent is, cached per policy epoch and until the first of its memberships ends: any change of a membership,
+ * grant or agent state raises the epoch in its own transaction, so a revoked right does not survive in a cache. An agent that is named for the first time comes
  * into being here, in the transaction that needs it.
  */
 export class Identities {
-  readonly #cache = new Map<string, { epoch: number; identity: Identity }>();
+  readonly #cache = new Map<string, { epoch: number; identity: Identity; until: number }>();
   readonly #keyring: Keyring;
 
   constructor(keyring: Keyring) {
@@ -26,26 +36,27 @@ export class Identities {
   *inTransaction(tx: Transaction, principal: Principal): Work<Identity> {
     const key = `${principal.project}\n${principal.agent}`;
     const cached = this.#cache.get(key);
-    if (cached && cached.epoch === tx.policyEpoch) return assertUsable(cached.identity, principal);
-    let found = yield* scopesOf(tx.project, principal.agent);
-    if (found.length === 0 && !(yield* agentById(tx.project, principal.agent))) {
+    if (cached && cached.epoch === tx.policyEpoch && tx.now < cached.until)
+      return assertUsable(cached.identity, principal);
+    let identity = yield* identityNow(tx.project, principal.agent, tx.now);
+    if (!identity) {
       yield* createAgent(tx, this.#keyring, principal, { swarm: principal.swarm ?? defaultSwarm });
-      found = yield* scopesOf(tx.project, principal.agent);
+      identity = (yield* identityNow(tx.project, principal.agent, tx.now))!;
     }
-    const identity = { agent: principal.agent, scopes: found };
     if (tx.policyEpoch !== undefined) {
       if (this.#cache.size > 10_000) this.#cache.clear();
-      this.#cache.set(key, { epoch: tx.policyEpoch, identity });
+      const until = Math.min(...(identity.ends?.values() ?? []));
+      this.#cache.set(key, { epoch: tx.policyEpoch, identity, until });
     }
     return assertUsable(identity, principal);
   }
 }
 
-/** For reads, which look fresh each time; undefined for an agent that does not exist yet. */
-export function* identityForRead(project: string, agent: string): Work<Identity | undefined> {
-  const found = yield* scopesOf(project, agent);
+/** Looks fresh each time, as reads do; undefined for an agent that does not exist yet. */
+export function* identityNow(project: string, agent: string, now: number): Work<Identity | undefined> {
+  const found = yield* membershipsAt(project, agent, now);
   if (found.length === 0 && !(yield* agentById(project, agent))) return undefined;
-  return { agent, scopes: found };
+  return identityAt(agent, found, now);
 }
 
 /** An agent as the ledger names it. */
@@ -66,7 +77,7 @@ export function unusable(identity: Identity, { agent, swarm }: Principal): strin
 
 export function assertUsable(identity: Identity, principal: Principal): Identity {
   const reason = unusable(identity, principal);
-  if (reason === undefined) return identity;
+  if (reason === undefined) return preferring(identity, principal.swarm);
   throw new Denial('FORBIDDEN', reason, agentSubject(principal.agent), { agent: principal.agent });
 }
 
@@ -92,6 +103,7 @@ export function* createAgent(
 ): Work<void> {
   const id = agent.id ?? principal.agent;
   if (!agentId.safeParse(id).success) throw invalid('agent', 'an agent id: 1 to 256 printable characters');
+  const system = agent.system ?? isAdministrator(principal, id);
   yield* addAgent(tx.project, {
     id,
     name: agent.name ?? id,
@@ -102,10 +114,10 @@ export function* createAgent(
     capabilities: JSON.stringify(agent.capabilities ?? []),
     metadata: JSON.stringify(agent.metadata ?? {}),
     created_at: tx.now,
+    system_member: system ? 1 : 0,
   });
   yield* ensureGroup(tx, 'swarms', agent.swarm);
   if (agent.team !== undefined) yield* ensureGroup(tx, 'teams', agent.team);
-  const system = agent.system ?? isAdministrator(principal, id);
   yield* setMemberships(tx, id, { swarm: agent.swarm, team: agent.team, active: true, system });
   tx.touch('fleet');
   tx.touch(`fleet/${id}`);
@@ -135,31 +147,18 @@ export function* ensureGroup(tx: Transaction, table: 'teams' | 'swarms', id: str
   yield* putGroup(tx.project, table, { id, ...described, created_at: tx.now, updated_at: tx.now });
 }
 
-export interface Membership {
-  readonly swarm: string;
-  readonly team?: string | undefined;
-  readonly active: boolean;
-  readonly system?: boolean;
-}
-
 /**
- * Rewrites an agent's memberships. One that is not active has none, and with that no access at all. Outside the birth
- * of an agent use `changeMemberships`, which also ends the grants that rested on what was lost.
+ * Rewrites an agent's memberships from where its row places it and from its roles in force: so a move or a suspension
+ * neither loses what a role brings nor brings back what has ended. Outside the birth of an agent use
+ * `changeMemberships`, which also ends the grants that rested on what was lost.
  */
-export function* setMemberships(
-  tx: Transaction,
-  agent: string,
-  { swarm, team, active, system = false }: Membership,
-): Work<void> {
+export function* setMemberships(tx: Transaction, agent: string, standing: Standing): Work<void> {
   tx.policyChanged();
   yield* leaveAll(tx.project, agent);
-  if (!active) return;
-  const own = [
-    scopes.private(agent),
-    team === undefined ? scopes.teamOfOne(agent) : scopes.team(team),
-    scopes.swarm(swarm),
-    scopes.project,
-    ...(system ? [scopes.system] : []),
-  ];
-  for (const scope of own) yield* join(tx.project, agent, distance(scope), scope);
+  const roles = yield* rolesInForce(tx.project, agent, tx.now);
+  const home = scopes.swarm(standing.swarm);
+  for (const membership of membershipsFrom(agent, standing, roles.map(heldRole))) {
+    const joined = membership.scope.startsWith('swarm:') && membership.scope !== home;
+    yield* join(tx.project, agent, distance(membership.scope, { joined }), membership);
+  }
 }

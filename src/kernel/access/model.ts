@@ -2,9 +2,10 @@ import { invalid } from '../errors.ts';
 
 /**
  * Words. A *level* is the name of a kind of audience; it is never more or less than another. A *scope* is one audience:
- * `private:<agent>`, `team:<team>`, `swarm:<swarm>`, `project`, `system`. A *membership* puts an agent into a scope. A
- * *grant* lets an agent do one act on what lies in a scope it need not belong to. A *right* is what a token may do at
- * all, before any record is looked at.
+ * `private:<agent>`, `team:<team>`, `swarm:<swarm>`, `project`, `system`. A *membership* puts an agent into a scope, for
+ * good or until a time. A *role* is what an agent was appointed to in a swarm; some roles bring a membership. A *grant*
+ * lets an agent do one act on what lies in a scope it need not belong to. A *right* is what a token may do at all, before
+ * any record is looked at.
  */
 export const levels = ['private', 'team', 'swarm', 'project', 'system'] as const;
 export type Level = (typeof levels)[number];
@@ -27,10 +28,82 @@ export interface Principal {
   readonly via?: string | undefined;
 }
 
+export interface Membership {
+  readonly scope: string;
+  /** Null: for good. Over from this millisecond on. */
+  readonly expiresAt: number | null;
+}
+
 /** The scopes an agent belongs to, nearest first. */
 export interface Identity {
   readonly agent: string;
   readonly scopes: readonly string[];
+  /** When memberships end by themselves, by scope; absent where none does. */
+  readonly ends?: ReadonlyMap<string, number> | undefined;
+}
+
+/** Who an agent is at a time: `notPast` in `statements.ts` is the same in SQL. */
+export function identityAt(agent: string, memberships: readonly Membership[], now: number): Identity {
+  const current: string[] = [];
+  let ends: Map<string, number> | undefined;
+  for (const { scope, expiresAt } of memberships) {
+    if (expiresAt !== null && expiresAt <= now) continue;
+    current.push(scope);
+    if (expiresAt === null) continue;
+    ends ??= new Map();
+    ends.set(scope, expiresAt);
+  }
+  return { agent, scopes: current, ends };
+}
+
+export const roleNames = ['system', 'product-owner', 'coordinator', 'validator', 'member'] as const;
+export type RoleName = (typeof roleNames)[number];
+
+export interface HeldRole {
+  readonly role: RoleName;
+  readonly swarm: string;
+  readonly expiresAt: number | null;
+}
+
+/** The audience that a role brings. Coordinators and validators have none by their role. */
+export function scopeOfRole({ role, swarm }: Pick<HeldRole, 'role' | 'swarm'>): string | undefined {
+  if (role === 'system' || role === 'product-owner') return scopes.system;
+  return role === 'member' ? scopes.swarm(swarm) : undefined;
+}
+
+/** Where an agent stands by its own row. */
+export interface Standing {
+  readonly swarm: string;
+  readonly team?: string | undefined;
+  readonly active: boolean;
+  readonly system: boolean;
+}
+
+/**
+ * All memberships of an agent: what its own row says, for good, and what its roles bring, each until its time. One that
+ * is not active has none, and with that no access at all.
+ */
+export function membershipsFrom(
+  agent: string,
+  { swarm, team, active, system }: Standing,
+  roles: readonly HeldRole[],
+): Membership[] {
+  if (!active) return [];
+  const ends = new Map<string, number | null>();
+  const own = [scopes.private(agent), team === undefined ? scopes.teamOfOne(agent) : scopes.team(team)];
+  own.push(scopes.swarm(swarm), scopes.project, ...(system ? [scopes.system] : []));
+  for (const scope of own) ends.set(scope, null);
+  for (const role of roles) {
+    const scope = scopeOfRole(role);
+    if (scope !== undefined) ends.set(scope, later(ends.get(scope), role.expiresAt));
+  }
+  return [...ends].map(([scope, expiresAt]) => ({ scope, expiresAt }));
+}
+
+/** The later of two ends; null is for good, undefined is no membership. */
+function later(one: number | null | undefined, other: number | null): number | null {
+  if (one === undefined) return other;
+  return one === null || other === null ? null : Math.max(one, other);
 }
 
 /** The part of a record that decisions look at. */
@@ -98,9 +171,12 @@ export function covers(prefix: string, path: string): boolean {
   return prefix === '' || path === prefix || path.startsWith(`${prefix}/`);
 }
 
-/** How near an audience is to an agent: the order in which reads look for a key. An order of lookup, not of power. */
-export function distance(scope: string): number {
-  return levels.indexOf(levelOf(scope));
+/**
+ * How near an audience is to an agent: the order in which reads look for a key. An order of lookup, not of power. Swarms
+ * that a role brought come behind the agent's own.
+ */
+export function distance(scope: string, { joined = false }: { readonly joined?: boolean } = {}): number {
+  return 2 * levels.indexOf(levelOf(scope)) + (joined ? 1 : 0);
 }
 
 export function levelOf(scope: string): Level {
@@ -143,6 +219,16 @@ export function scopeFor(identity: Identity, level: Level, audience?: string): s
         throw invalid('audience', `level ${level} has one audience only: leave it out`);
       return scopes[level];
   }
+}
+
+/** The same agent with one of its swarms before the others: what a view was opened for is what it means by "swarm". */
+export function preferring(identity: Identity, swarm: string | undefined): Identity {
+  if (swarm === undefined) return identity;
+  const wanted = scopes.swarm(swarm);
+  const at = identity.scopes.indexOf(wanted);
+  const first = identity.scopes.findIndex((scope) => levelOf(scope) === 'swarm');
+  if (at <= first) return identity;
+  return { ...identity, scopes: identity.scopes.with(at, identity.scopes[first]!).with(first, wanted) };
 }
 
 function ownScope(identity: Identity, level: Level): string {

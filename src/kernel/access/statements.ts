@@ -1,4 +1,5 @@
 import { change, many, one, statement, type Work } from '../work.ts';
+import type { Membership } from './model.ts';
 
 /**
  * The policy of `model.ts` as an SQL predicate over a row with `project_id`, `scope`, `owner` and a path expression.
@@ -14,17 +15,24 @@ export function visible(
 ): string {
   const [agent, act, now] = [`$${position.agent}`, `$${position.act}`, `$${position.now}`];
   return `EXISTS (SELECT 1 FROM memberships policy_any
-      WHERE policy_any.project_id = ${alias}.project_id AND policy_any.agent_id = ${agent})
+      WHERE policy_any.project_id = ${alias}.project_id AND policy_any.agent_id = ${agent}
+        AND ${notPast('policy_any', now)})
     AND (
       EXISTS (SELECT 1 FROM memberships policy_own
         WHERE policy_own.project_id = ${alias}.project_id AND policy_own.agent_id = ${agent}
-          AND policy_own.scope = ${alias}.scope)
+          AND policy_own.scope = ${alias}.scope AND ${notPast('policy_own', now)})
       OR (${alias}.owner = ${agent} AND ${act} <> 'append')
       OR EXISTS (SELECT 1 FROM grants policy_grant
         WHERE policy_grant.project_id = ${alias}.project_id AND policy_grant.agent_id = ${agent}
           AND policy_grant.resource = '${resource}' AND policy_grant.action = ${act}
           AND policy_grant.scope = ${alias}.scope AND ${grantInForce('policy_grant', path, now)}))`;
 }
+
+/** A membership or role that is not past its time by the caller's clock and by the store's; most have none. */
+export const notPast = (alias: string, now: string): string =>
+  `(${alias}.expires_at IS NULL OR (${alias}.expires_at > ${now}
+    AND ${alias}.expires_at > (SELECT policy_clock.clock_ms FROM ledger_heads policy_clock
+      WHERE policy_clock.project_id = ${alias}.project_id)))`;
 
 /**
  * A grant that counts for a path: not revoked, not past its time by the caller's clock and by the store's, on the path
@@ -50,10 +58,12 @@ export interface AgentRow {
   last_seen: number;
   created_at: number;
   updated_at: number;
+  /** 1 when an administrator put it into the system audience, or when it holds an admin token itself. */
+  system_member: number;
 }
 
-const agentColumns =
-  'id, name, type, status, team_id, swarm_id, capabilities, metadata, incarnation, last_seen, created_at, updated_at';
+const agentColumns = `id, name, type, status, team_id, swarm_id, capabilities, metadata, incarnation, last_seen,
+  created_at, updated_at, system_member`;
 
 const selectAgent = statement(`SELECT ${agentColumns} FROM agents WHERE project_id = $1 AND id = $2`);
 export const agentById = (project: string, id: string) => one<AgentRow>(selectAgent, [project, id]);
@@ -84,8 +94,8 @@ export const agentsAfter = (
 
 const insertAgent = statement(`
   INSERT INTO agents (project_id, id, name, type, status, team_id, swarm_id, capabilities, metadata,
-    incarnation, last_seen, created_at, updated_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10)`);
+    incarnation, last_seen, created_at, updated_at, system_member)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10, $11)`);
 export const addAgent = (
   project: string,
   agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at'>,
@@ -101,11 +111,12 @@ export const addAgent = (
     agent.capabilities,
     agent.metadata,
     agent.created_at,
+    agent.system_member,
   ]);
 
 const updateAgent = statement(`
   UPDATE agents SET name = $3, type = $4, status = $5, team_id = $6, swarm_id = $7, capabilities = $8, metadata = $9,
-    incarnation = $10, last_seen = $11, updated_at = $12
+    incarnation = $10, last_seen = $11, updated_at = $12, system_member = $13
   WHERE project_id = $1 AND id = $2`);
 export const changeAgent = (project: string, agent: AgentRow) =>
   change(updateAgent, [
@@ -121,6 +132,7 @@ export const changeAgent = (project: string, agent: AgentRow) =>
     agent.incarnation,
     agent.last_seen,
     agent.updated_at,
+    agent.system_member,
   ]);
 
 const touchAgent = statement(
@@ -175,28 +187,37 @@ const selectGroups = {
 export const groupsAfter = (project: string, table: GroupTable, after: string, limit: number) =>
   many<GroupRow>(selectGroups[table], [project, after, limit]);
 
-const selectScopes = statement(`
-  SELECT scope FROM memberships WHERE project_id = $1 AND agent_id = $2 ORDER BY distance, scope LIMIT 1000`);
-export function* scopesOf(project: string, agent: string): Work<string[]> {
-  return (yield* many<{ scope: string }>(selectScopes, [project, agent])).map((row) => row.scope);
+const selectMemberships = statement(`
+  SELECT m.scope, m.expires_at FROM memberships m
+  WHERE m.project_id = $1 AND m.agent_id = $2 AND ${notPast('m', '$3')}
+  ORDER BY m.distance, m.scope LIMIT 1000`);
+/** The memberships in force, nearest first, the agent's own swarm before others. */
+export function* membershipsAt(project: string, agent: string, now: number): Work<Membership[]> {
+  const rows = yield* many<{ scope: string; expires_at: number | null }>(selectMemberships, [
+    project,
+    agent,
+    now,
+  ]);
+  return rows.map((row) => ({ scope: row.scope, expiresAt: row.expires_at }));
 }
 
 const selectMembers = statement(`
-  SELECT agent_id FROM memberships WHERE project_id = $1 AND scope = $2 AND agent_id > $3 ORDER BY agent_id LIMIT $4`);
-export function* membersOf(project: string, scope: string, after: string, limit: number): Work<string[]> {
-  const rows = yield* many<{ agent_id: string }>(selectMembers, [project, scope, after, limit]);
+  SELECT m.agent_id FROM memberships m
+  WHERE m.project_id = $1 AND m.scope = $2 AND m.agent_id > $3 AND ${notPast('m', '$5')}
+  ORDER BY m.agent_id LIMIT $4`);
+export function* membersOf(
+  project: string,
+  scope: string,
+  { after, limit, now }: { readonly after: string; readonly limit: number; readonly now: number },
+): Work<string[]> {
+  const rows = yield* many<{ agent_id: string }>(selectMembers, [project, scope, after, limit, now]);
   return rows.map((row) => row.agent_id);
 }
 
 const insertMembership = statement(`
-  INSERT INTO memberships (project_id, agent_id, distance, scope) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`);
-export const join = (project: string, agent: string, distance: number, scope: string) =>
-  change(insertMembership, [project, agent, distance, scope]);
-
-const deleteMembership = statement(`
-  DELETE FROM memberships WHERE project_id = $1 AND agent_id = $2 AND scope = $3`);
-export const leave = (project: string, agent: string, scope: string) =>
-  change(deleteMembership, [project, agent, scope]);
+  INSERT INTO memberships (project_id, agent_id, distance, scope, expires_at) VALUES ($1, $2, $3, $4, $5)`);
+export const join = (project: string, agent: string, distance: number, { scope, expiresAt }: Membership) =>
+  change(insertMembership, [project, agent, distance, scope, expiresAt]);
 
 const deleteMemberships = statement('DELETE FROM memberships WHERE project_id = $1 AND agent_id = $2');
 export const leaveAll = (project: string, agent: string) => change(deleteMemberships, [project, agent]);

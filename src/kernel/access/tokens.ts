@@ -13,7 +13,7 @@ import { agentSubject, createAgent, defaultSwarm } from './identity.ts';
 import { joinSystem } from './membership.ts';
 import { rights as everyRight, type Principal, type Right, scopes } from './model.ts';
 import { seenCoalescedMs } from './presence.ts';
-import { agentById, scopesOf, seeAgent } from './statements.ts';
+import { agentById, membershipsAt, seeAgent } from './statements.ts';
 import { addToken, type PresentedTokenRow, presentedToken, useToken } from './token-statements.ts';
 
 /**
@@ -124,7 +124,9 @@ export async function actAs(store: Store, own: Principal, agent: string): Promis
 }
 
 async function isOfSystem(store: Store, { project }: Principal, agent: string): Promise<boolean> {
-  return (await store.engine.read(() => scopesOf(project, agent))).includes(scopes.system);
+  const now = store.now(project);
+  const memberships = await store.engine.read(() => membershipsAt(project, agent, now));
+  return memberships.some(({ scope }) => scope === scopes.system);
 }
 
 /** The row of a token that is live now, after its secret was compared. */

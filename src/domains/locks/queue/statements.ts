@@ -35,11 +35,13 @@ export interface WaiterRow {
   alive: number;
 }
 
+// An active agent has memberships that do not end by themselves, and one that is not active has none.
 const columns = `w.id, w.agent_id, w.incarnation, w.request, w.urgency, w.tier, w.position, w.bypassed, w.enqueued_at,
   w.deadline_ms, w.state, w.lease_id, w.joined, w.accepted_at, w.deadlock,
   CASE WHEN EXISTS (SELECT 1 FROM agents a WHERE a.project_id = w.project_id AND a.id = w.agent_id
       AND a.incarnation = w.incarnation)
-    AND EXISTS (SELECT 1 FROM memberships m WHERE m.project_id = w.project_id AND m.agent_id = w.agent_id)
+    AND EXISTS (SELECT 1 FROM memberships m WHERE m.project_id = w.project_id AND m.agent_id = w.agent_id
+      AND m.expires_at IS NULL)
     THEN 1 ELSE 0 END AS alive`;
 
 const selectWaiter = statement(`SELECT ${columns} FROM lock_waiters w WHERE w.project_id = $1 AND w.id = $2`);
