@@ -5,6 +5,7 @@ export type { CallOptions } from './kernel/call.ts';
 export type { Clock, Random } from './kernel/clock.ts';
 export { type ErrorCode, type ErrorDetails, errorCatalogue, RookeryError } from './kernel/errors.ts';
 export type { Observation } from './kernel/store.ts';
+export type { Compression } from './kernel/vault/codecs.ts';
 export {
   type Domains,
   openRookery,

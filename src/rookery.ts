@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
 import { assertFence } from './domains/locks/operations.ts';
+import { writeAccesses } from './domains/memory/operations.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
 import type { CallOptions } from './kernel/call.ts';
@@ -9,6 +10,7 @@ import type { Engine } from './kernel/engine.ts';
 import { invalid } from './kernel/errors.ts';
 import type { Operation } from './kernel/operation.ts';
 import { type Observation, Store } from './kernel/store.ts';
+import type { Compression } from './kernel/vault/codecs.ts';
 import { type Operations, operations } from './operations.ts';
 
 export interface RookeryOptions {
@@ -28,6 +30,11 @@ export interface RookeryOptions {
   readonly project?: string;
   readonly clock?: Clock;
   readonly random?: Random;
+  /**
+   * How new content is compressed: `zstd`, or `lz4` where the optional package `lz4-napi` is installed, above a length in
+   * bytes. Default zstd above 1024. What was written with either stays readable.
+   */
+  readonly compression?: Partial<Compression>;
   /** Hears of every operation that ended. */
   readonly observe?: (observation: Observation) => void;
 }
@@ -84,8 +91,10 @@ export async function openOver(
     ...secrets,
     checks: stateChecks,
     assertFence,
+    writeAccesses,
     clock: options.clock ?? systemClock,
     random: options.random ?? new PooledRandom(),
+    compression: options.compression,
     observe: options.observe,
   }).catch(async (error: unknown) => {
     await engine.close();

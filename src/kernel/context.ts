@@ -10,6 +10,7 @@ import {
   type Reason,
   reasonToAllow,
 } from './access/model.ts';
+import type { Accesses } from './accesses.ts';
 import type { Fence } from './call.ts';
 import type { Random } from './clock.ts';
 import type { Transaction } from './commit.ts';
@@ -18,6 +19,7 @@ import { newId, randomText } from './ids.ts';
 import type { Change, Risk } from './ledger/entry.ts';
 import type { Log } from './ledger/log.ts';
 import type { StateCheck } from './ledger/state.ts';
+import type { Compression } from './vault/codecs.ts';
 import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
 import { nonceLength } from './vault/primitives.ts';
@@ -37,6 +39,9 @@ export interface Services {
   readonly keyring: Keyring;
   readonly identities: Identities;
   readonly random: Random;
+  readonly accesses: Accesses;
+  /** How new content is compressed. */
+  readonly compression: Compression;
   /** What proving and verifying the ledger takes. */
   readonly ledger: {
     readonly keyring: Keyring;
@@ -117,6 +122,16 @@ export class ReadContext {
   noteRead(subject: Subject): void {
     const level = levelOf(subject.scope);
     if (level !== 'project' && level !== 'swarm') this.reads.push(subject);
+  }
+
+  /** Counts one read of a record, to be written down some time later. */
+  countAccess(record: string): void {
+    this.services.accesses.count(this.project, record);
+  }
+
+  /** Reads of a record that were counted and are not written down yet. */
+  pendingAccesses(record: string): number {
+    return this.services.accesses.pending(this.project, record);
   }
 
   /** Notes that something was asked for without the right, where the answer must not tell. */
@@ -213,13 +228,15 @@ export class WriteContext extends ReadContext {
 
   /** Content as it is to be stored: sealed, compressed or as it is. */
   *seal(content: string, encrypt: boolean, binding: Omit<Binding, 'project'>): Work<Stored> {
+    const { compression } = this.services;
     if (!encrypt) {
-      const packed = packClear(content);
+      const packed = packClear(content, compression);
       return packed ? { value: null, sealed: packed } : { value: content, sealed: null };
     }
     const key = yield* this.keyring.forEncryption(this.tx, binding.scope);
     const nonce = this.services.random.bytes(nonceLength);
-    return { value: null, sealed: packSealed(key, nonce, { ...binding, project: this.project }, content) };
+    const bound = { ...binding, project: this.project };
+    return { value: null, sealed: packSealed(key, nonce, bound, content, compression) };
   }
 }
 

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
 import { noteOpening } from './access/presence.ts';
+import { Accesses, type WriteAccesses } from './accesses.ts';
 import type { Answer, Answering, Call, CallOptions } from './call.ts';
 import { type Clock, type Random, steady } from './clock.ts';
 import { GroupCommit } from './commit.ts';
@@ -18,6 +19,7 @@ import { Hints } from './live/hints.ts';
 import { migrate } from './migrations/index.ts';
 import { Notices } from './notices.ts';
 import { parse } from './parse.ts';
+import { type Compression, compressionFrom } from './vault/codecs.ts';
 import { Keyring } from './vault/keyring.ts';
 import { Waiting } from './waiting.ts';
 
@@ -32,6 +34,10 @@ export interface StoreOptions {
   readonly checks: readonly StateCheck[];
   /** Checks the lease that a change is made under. */
   readonly assertFence: Services['assertFence'];
+  /** Writes down how often records were read. */
+  readonly writeAccesses: WriteAccesses;
+  /** How new content is compressed, where that differs from the default. */
+  readonly compression?: Partial<Compression> | undefined;
   /** Hears of every operation that ended: for metrics. */
   readonly observe?: ((observation: Observation) => void) | undefined;
 }
@@ -65,6 +71,7 @@ export class Store {
   /** Migrates, unlocks and opens. Throws before anything is written when the root key or the schema does not fit. */
   static async open(options: StoreOptions): Promise<Store> {
     const keyring = new Keyring(options.rootKey, options.random);
+    compressionFrom(options.compression);
     const now = options.clock.now();
     const log = await options.engine.transact(function* () {
       yield* migrate(options.engine.capabilities.dialect, now);
@@ -88,6 +95,8 @@ export class Store {
       keyring,
       identities: new Identities(keyring),
       random: options.random,
+      compression: compressionFrom(options.compression),
+      accesses: new Accesses((job) => this.commits.submit(job), options.writeAccesses),
       ledger,
       assertFence: options.assertFence,
     };
@@ -153,6 +162,7 @@ export class Store {
   async close(): Promise<void> {
     try {
       await this.#notices.close();
+      await this.services.accesses.close();
     } finally {
       this.hints.close();
       await this.commits.close();

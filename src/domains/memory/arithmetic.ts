@@ -13,6 +13,7 @@ interface Rewrite extends items.Address {
   readonly level: NonNullable<items.Address['level']>;
   readonly ttl?: number | undefined;
   readonly encrypt?: boolean | undefined;
+  readonly type?: model.Type | undefined;
 }
 
 /** Replaces the live value of a key by what `next` makes of it, undefined standing for a key that is not there. */
@@ -31,6 +32,7 @@ function* rewrite(
     scope,
     content: encodeValue(field, value),
     encrypt: input.encrypt ?? items.staysEncrypted(alive),
+    type: input.type,
     expiresAt: input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now),
   });
 }

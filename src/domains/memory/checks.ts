@@ -4,6 +4,7 @@ import type { Entry } from '../../kernel/ledger/entry.ts';
 import { differing, type StateCheck, type StoredRecord } from '../../kernel/ledger/state.ts';
 import { limits } from '../../kernel/limits.ts';
 import * as items from './items.ts';
+import { type Type, types } from './model.ts';
 import { type CheckedRow, historyAfter, itemsAfter } from './statements.ts';
 
 const pageSize = 500;
@@ -74,9 +75,14 @@ function differences(row: CheckedRow, entry: Entry): string {
     differing('updated_at', row.updated_at, entry.time) +
     differing('expires_at', row.expires_at, entry.facts?.['expiresAt'] ?? null) +
     differing('deleted', row.deleted, entry.facts?.['deleted'] ?? 0) +
+    differing('type', types.indexOf(row.type ?? typeOf(entry)), types.indexOf(typeOf(entry))) +
     differing('value', row.sealed === null ? null : row.value, null) +
     differing('level', row.level ?? levelOf(row.scope), levelOf(entry.scope))
   );
+}
+
+function typeOf(entry: Entry): Type {
+  return types[entry.facts?.['type'] ?? 0] ?? 'data';
 }
 
 /** Whose a revision must be, by the one before it; undefined where that is not at hand. */

@@ -12,8 +12,9 @@ import { readHead } from '../../kernel/ledger/head.ts';
 import { limits } from '../../kernel/limits.ts';
 import { keyIdOf } from '../../kernel/vault/envelope.ts';
 import type { Work } from '../../kernel/work.ts';
-import type { Item, ItemHead } from './model.ts';
+import { type Item, type ItemHead, type Type, types } from './model.ts';
 import {
+  addAccesses,
   addItem,
   dropRevisions,
   type ItemRow,
@@ -84,6 +85,7 @@ export function headOf(row: Omit<ItemRow, 'value' | 'sealed'>): ItemHead {
     level: levelOf(row.scope),
     scope: row.scope,
     owner: row.owner,
+    type: row.type,
     revision: row.revision,
     seq: row.seq,
     createdAt: row.created_at,
@@ -97,7 +99,7 @@ export function staysEncrypted(row: ItemRow | undefined): true | undefined {
   return row?.sealed && keyIdOf(row.sealed) ? true : undefined;
 }
 
-export function* contentOf(context: ReadContext, row: ItemRow): Work<string> {
+export function* contentOf(context: ReadContext, row: Omit<ItemRow, 'type'>): Work<string> {
   return yield* context.open(row, bindingOf(row.namespace, row.key, row.scope, row.revision));
 }
 
@@ -105,7 +107,21 @@ export function* contentOf(context: ReadContext, row: ItemRow): Work<string> {
 export function* read(context: ReadContext, row: ItemRow): Work<Item> {
   const content = yield* contentOf(context, row);
   context.noteRead(subjectOf(row.namespace, row.key, row.scope));
+  context.countAccess(recordOf(row));
   return { ...headOf(row), value: JSON.parse(content) };
+}
+
+/** A row as its reads are counted. No part can hold a line break. */
+export function recordOf({ namespace, key, scope }: Pick<ItemRow, 'namespace' | 'key' | 'scope'>): string {
+  return `${namespace}\n${key}\n${scope}`;
+}
+
+/** Adds counts of reads to the rows they are about. */
+export function* writeAccesses(project: string, counts: ReadonlyMap<string, number>): Work<void> {
+  for (const [record, count] of counts) {
+    const [namespace = '', key = '', scope = ''] = record.split('\n');
+    yield* addAccesses(project, { namespace, key, scope }, count);
+  }
 }
 
 export function bindingOf(namespace: string, key: string, scope: string, revision: number) {
@@ -116,7 +132,7 @@ export function bindingOf(namespace: string, key: string, scope: string, revisio
 export function* assertMay(
   context: WriteContext,
   identity: Identity,
-  act: 'write' | 'delete',
+  act: 'read' | 'write' | 'delete',
   namespace: string,
   key: string,
   scope: string,
@@ -140,8 +156,10 @@ export interface Writing {
   readonly key: string;
   readonly scope: string;
   readonly content: string;
-  readonly encrypt: boolean | undefined;
+  readonly encrypt?: boolean | undefined;
   readonly expiresAt: number | null;
+  /** Absent: as before, or "data". */
+  readonly type?: Type | undefined;
 }
 
 /** Writes one item over what is there: revision, history, ledger entry, wake-up. The caller has checked the right. */
@@ -159,24 +177,31 @@ export function* write(
     throw invalid('encrypt', `level ${level} is always encrypted`);
   }
   const encrypt = writing.encrypt ?? sealedByDefault(level);
+  const alive = current && isLive(current, now) ? current : undefined;
+  const type = writing.type ?? alive?.type ?? 'data';
   const stored = yield* context.seal(content, encrypt, bindingOf(namespace, key, scope, revision));
   const seq = yield* context.record(subjectOf(namespace, key, scope), {
     revision: [before, revision],
     content,
-    ...(expiresAt !== null && { facts: { expiresAt } }),
+    ...factsOf(expiresAt, type),
   });
-  const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, ...stored };
-  let owner = author;
-  let createdAt = now;
+  const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, type, ...stored };
+  const { owner, created_at: createdAt } = alive ?? { owner: author, created_at: now };
   if (current) {
     yield* supersede(context, current);
-    if (isLive(current, now)) [owner, createdAt] = [current.owner, current.created_at];
     yield* replaceGuarded(project, { ...item, owner, deleted: 0, createdAt });
   } else {
     yield* addItem(project, item);
   }
   context.tx.touch(`memory/${namespace}/${key}`);
-  return { namespace, key, level, scope, owner, revision, seq, createdAt, updatedAt: now, expiresAt };
+  return { namespace, key, level, scope, owner, type, revision, seq, createdAt, updatedAt: now, expiresAt };
+}
+
+/** What the ledger knows of an item beside its content, where that is not the usual. */
+function factsOf(expiresAt: number | null, type: Type): { facts?: Record<string, number> } {
+  if (expiresAt === null && type === 'data') return {};
+  const kind = types.indexOf(type);
+  return { facts: { ...(expiresAt !== null && { expiresAt }), ...(kind > 0 && { type: kind }) } };
 }
 
 /** Turns a live item into a tombstone. */
@@ -202,6 +227,7 @@ export function* remove(context: WriteContext, row: ItemRow, operation?: string)
     },
     ...{
       expiresAt: null,
+      type: 'data',
       value: null,
       sealed: null,
       owner: row.owner,

@@ -29,12 +29,18 @@ export const address = {
   audience: schema.id.optional().describe('Which team, swarm or agent, where the level alone does not say'),
 };
 
+/** What kind of data an item holds, for who reads statistics or the table; it changes nothing about the item. */
+export const types = ['data', 'state', 'cache', 'session', 'artifact'] as const;
+export const type = z.enum(types, `one of ${types.join(', ')}`);
+export type Type = z.output<typeof type>;
+
 /** How to write. */
 export const writing = {
   level: schema.level.default('project').describe('Who may read it'),
   audience: address.audience,
   ttl: ttl.optional(),
   encrypt: z.boolean().optional().describe('Encrypt at rest; private, team and system always are'),
+  type: type.optional().describe('What kind of data it is; "data" where nothing was said'),
 };
 
 export const expectedRevision = revision
@@ -48,6 +54,7 @@ export const itemHead = z.object({
   level: schema.level,
   scope: z.string(),
   owner: z.string(),
+  type,
   revision: z.int(),
   seq: z.int(),
   createdAt: z.int(),

@@ -1,4 +1,7 @@
 /** The operations on memory, by verb. */
 export { append, decr, incr } from './arithmetic.ts';
+export { getdel, getset } from './exchange.ts';
+export { writeAccesses } from './items.ts';
+export { stats, strlen } from './measuring.ts';
 export { get, has, history, keys, mget } from './reading.ts';
-export { clear, expire, mset, prune, remove, set } from './writing.ts';
+export { clear, expire, mset, prune, purge, remove, set } from './writing.ts';

@@ -1,6 +1,7 @@
 import { notPast, visible } from '../../kernel/access/statements.ts';
 import { entryBeside } from '../../kernel/ledger/statements.ts';
 import { change, many, one, type Parameter, statement, type Work } from '../../kernel/work.ts';
+import type { Type } from './model.ts';
 
 export interface ItemRow {
   namespace: string;
@@ -14,6 +15,7 @@ export interface ItemRow {
   updated_at: number;
   expires_at: number | null;
   deleted: number;
+  type: Type;
   value: string | null;
   sealed: Uint8Array | null;
 }
@@ -22,7 +24,7 @@ export interface ItemRow {
 export type KeyRow = Omit<ItemRow, 'value' | 'sealed'>;
 
 const columns = `m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.created_at, m.updated_at,
-  m.expires_at, m.deleted, m.value, m.sealed`;
+  m.expires_at, m.deleted, m.type, m.value, m.sealed`;
 
 /** Live: neither deleted nor past its time, by the caller's clock and by the store's. */
 const live = (now: string) => `m.deleted = 0 AND (m.expires_at IS NULL OR (m.expires_at > ${now}
@@ -64,8 +66,8 @@ export const liveItem = (project: string, namespace: string, key: string, scope:
 
 const insertItem = statement(`
   INSERT INTO memory (project_id, namespace, key, scope, level, owner, author, revision, seq, created_at, updated_at,
-    expires_at, deleted, value, sealed)
-  VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $9, $10, 0, $11, $12)`);
+    expires_at, deleted, value, sealed, type)
+  VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $9, $10, 0, $11, $12, $13)`);
 export const addItem = (project: string, item: NewItem) =>
   change(insertItem, [
     project,
@@ -80,6 +82,7 @@ export const addItem = (project: string, item: NewItem) =>
     item.expiresAt,
     item.value,
     item.sealed,
+    item.type,
   ]);
 
 export interface NewItem {
@@ -92,6 +95,7 @@ export interface NewItem {
   seq: number;
   now: number;
   expiresAt: number | null;
+  type: Type;
   value: string | null;
   sealed: Uint8Array | null;
 }
@@ -114,7 +118,7 @@ export const dropRevisions = (project: string, namespace: string, key: string, s
 // A live item keeps its owner; a key that comes back after deletion belongs to who brings it back.
 const updateItem = statement(`
   UPDATE memory SET owner = $5, author = $6, revision = $7, seq = $8, updated_at = $9, expires_at = $10, deleted = $11,
-    value = $12, sealed = $13, created_at = $14
+    value = $12, sealed = $13, created_at = $14, type = $15
   WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4 AND revision = $7 - 1`);
 export const replaceItem = (
   project: string,
@@ -135,11 +139,12 @@ export const replaceItem = (
     item.value,
     item.sealed,
     item.createdAt,
+    item.type,
   ]);
 
 const selectRevisions = statement(`
   SELECT m.namespace, m.key, m.scope, m.owner, m.author, m.revision, m.seq, m.updated_at AS created_at, m.updated_at,
-    m.expires_at, m.deleted, m.value, m.sealed
+    m.expires_at, m.deleted, 'data' AS type, m.value, m.sealed
   FROM memory_history m
   WHERE m.project_id = $1 AND m.namespace = $2 AND m.key = $3 AND m.scope = $4 AND m.revision < $5 AND m.seq <= $6
     AND ($7 = '' OR m.owner = $7)
@@ -190,11 +195,70 @@ export const itemsBetween = (
     range.after.scope,
   ]);
 
+const updateAccesses = statement(`
+  UPDATE memory SET access_count = access_count + $5
+  WHERE project_id = $1 AND namespace = $2 AND key = $3 AND scope = $4`);
+export const addAccesses = (
+  project: string,
+  { namespace, key, scope }: Pick<ItemRow, 'namespace' | 'key' | 'scope'>,
+  count: number,
+) => change(updateAccesses, [project, namespace, key, scope, count]);
+
 const selectScopeKeys = statement(`
   SELECT ${columns} FROM memory m
   WHERE m.project_id = $1 AND m.namespace = $2 AND m.scope = $3 AND ${live('$4')} ORDER BY m.key LIMIT $5`);
 export const liveItemsIn = (project: string, namespace: string, scope: string, now: number, limit: number) =>
   many<ItemRow>(selectScopeKeys, [project, namespace, scope, now, limit]);
+
+const selectAnywhere = statement(`
+  SELECT ${columns} FROM memory m
+  WHERE m.project_id = $1 AND ($2 = '' OR m.namespace = $2) AND ${live('$3')}
+  ORDER BY m.namespace, m.key, m.scope LIMIT $4`);
+/** Live items of a namespace, or of all, whatever their audience. */
+export const liveItemsAnywhere = (project: string, namespace: string, now: number, limit: number) =>
+  many<ItemRow>(selectAnywhere, [project, namespace, now, limit]);
+
+export interface MeasuredRow {
+  namespace: string;
+  key: string;
+  scope: string;
+  /** 1 for what is counted: live, and open to the caller. */
+  counted: number;
+  bytes: number;
+  expires: number;
+  /** The fourth and fifth byte of an envelope: how it is encrypted and compressed. */
+  envelope: Uint8Array | null;
+  access_count: number;
+}
+
+const measured = (counted: string) => `
+  SELECT m.namespace, m.key, m.scope, CASE WHEN ${live('$5')} AND ${counted} THEN 1 ELSE 0 END AS counted,
+    COALESCE(octet_length(m.value), 0) + COALESCE(octet_length(m.sealed), 0) AS bytes,
+    CASE WHEN m.expires_at IS NULL THEN 0 ELSE 1 END AS expires, substr(m.sealed, 4, 2) AS envelope, m.access_count
+  FROM memory m
+  WHERE m.project_id = $1 AND ($6 = '' OR m.namespace = $6) AND (m.namespace, m.key, m.scope) > ($3, $4, $7)
+  ORDER BY m.namespace, m.key, m.scope LIMIT $8`;
+const selectMeasuredAll = statement(measured("$2 <> '' AND $9 = 'read'"));
+const selectMeasuredVisible = statement(
+  measured(visible('m', 'memory', "(m.namespace || '/' || m.key)", { agent: 2, act: 9, now: 5 })),
+);
+/** A stretch of all rows in key order, each with whether it counts for the caller. */
+export const measuredAfter = (
+  asked: { project: string; agent: string; now: number; namespace: string; everything: boolean },
+  after: Pick<ItemRow, 'namespace' | 'key' | 'scope'>,
+  limit: number,
+) =>
+  many<MeasuredRow>(asked.everything ? selectMeasuredAll : selectMeasuredVisible, [
+    asked.project,
+    asked.agent,
+    after.namespace,
+    after.key,
+    asked.now,
+    asked.namespace,
+    after.scope,
+    limit,
+    'read',
+  ]);
 
 const selectExpired = statement(`
   SELECT ${columns} FROM memory m
@@ -202,8 +266,8 @@ const selectExpired = statement(`
 export const expiredItems = (project: string, now: number, limit: number) =>
   many<ItemRow>(selectExpired, [project, now, limit]);
 
-/** A superseded revision stores no level of its own: it is that of its scope. */
-export type CheckedRow = ItemRow & { level?: string; entry: string | null };
+/** A superseded revision stores neither a level, which is that of its scope, nor a type. */
+export type CheckedRow = Omit<ItemRow, 'type'> & { level?: string; type?: Type; entry: string | null };
 
 const selectCurrentPage = statement(`
   SELECT ${columns}, m.level, ledger.entry, (

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { scopeFor } from '../../kernel/access/model.ts';
+import { scopeFor, scopes } from '../../kernel/access/model.ts';
+import { Denial } from '../../kernel/denial.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { limits } from '../../kernel/limits.ts';
 import { mutation } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import * as items from './items.ts';
 import * as model from './model.ts';
-import { expiredItems, liveItemsIn } from './statements.ts';
+import { expiredItems, liveItemsAnywhere, liveItemsIn } from './statements.ts';
 
 export const set = mutation({
   name: 'memory.set',
@@ -79,10 +80,9 @@ export const mset = mutation({
       const content = encodeValue(`entries.${i}.value`, value);
       const { scope, current } = yield* items.forWriting(context, { ...shared, key });
       items.assertRevision(expectedRevision, current, context.now, `entries.${i}.expectedRevision`);
-      const { namespace, encrypt } = shared;
-      written.push(
-        yield* items.write(context, current, { namespace, key, scope, content, encrypt, expiresAt }),
-      );
+      const { namespace, encrypt, type } = shared;
+      const writing = { namespace, key, scope, content, encrypt, expiresAt, type };
+      written.push(yield* items.write(context, current, writing));
     }
     return { items: written };
   },
@@ -136,6 +136,28 @@ export const clear = mutation({
       context.now,
       limits.pageSize + 1,
     );
+    for (const row of rows.slice(0, limits.pageSize)) yield* items.remove(context, row);
+    return { deleted: Math.min(rows.length, limits.pageSize), more: rows.length > limits.pageSize };
+  },
+});
+
+export const purge = mutation({
+  name: 'memory.purge',
+  summary: 'Delete all keys of a namespace, or of all namespaces, at every audience',
+  description: `For members of the system audience, who need not be able to read what they delete. Deletes at most ${limits.pageSize} keys a call; "more" says whether any are left.`,
+  input: z.strictObject({ namespace: schema.name.optional().describe('All of them when left out') }),
+  output: z.object({ deleted: z.int(), more: z.boolean() }),
+  access: 'write',
+  risk: 'high',
+  route: 'POST /api/v1/memory-purge',
+  positional: ['namespace'],
+  *run(context, { namespace = '' }) {
+    const identity = yield* context.identity();
+    if (!identity.scopes.includes(scopes.system)) {
+      const subject = items.subjectOf(namespace, '', scopes.system);
+      throw new Denial('FORBIDDEN', 'deleting what belongs to others needs the system audience', subject);
+    }
+    const rows = yield* liveItemsAnywhere(context.project, namespace, context.now, limits.pageSize + 1);
     for (const row of rows.slice(0, limits.pageSize)) yield* items.remove(context, row);
     return { deleted: Math.min(rows.length, limits.pageSize), more: rows.length > limits.pageSize };
   },

@@ -15,6 +15,7 @@ import { loop } from './011-loop.ts';
 import { relay } from './012-relay.ts';
 import { keys } from './013-keys.ts';
 import { checkpoints } from './014-checkpoints.ts';
+import { entries } from './015-entries.ts';
 import type { Migration } from './migration.ts';
 
 export const migrations: readonly Migration[] = [
@@ -32,6 +33,7 @@ export const migrations: readonly Migration[] = [
   relay,
   keys,
   checkpoints,
+  entries,
 ];
 
 const createTable = statement(`

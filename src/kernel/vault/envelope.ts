@@ -1,6 +1,5 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { RookeryError } from '../errors.ts';
-import { limits } from '../limits.ts';
+import { type Compression, compress, decompress, defaultCompression, plainCodec } from './codecs.ts';
 import type { DataKey } from './keyring.ts';
 import { nonceLength, open, seal } from './primitives.ts';
 
@@ -11,12 +10,8 @@ import { nonceLength, open, seal } from './primitives.ts';
 const magic = [0x52, 0x4b] as const;
 const version = 1;
 const algorithms = { clear: 0, aes256gcm: 1 } as const;
-const codecs = { plain: 0, zstd: 1 } as const;
 const headerLength = 5;
 export const keyIdLength = 8;
-
-/** Values longer than this are compressed when that makes them smaller. */
-export const compressionThreshold = 1024;
 
 /**
  * What a ciphertext is bound to. Moving it to another row, lowering its level by SQL or replaying an old revision
@@ -31,14 +26,23 @@ export interface Binding {
 }
 
 /** Clear content in an envelope: only worth it when compression helped; undefined otherwise. */
-export function packClear(content: string): Uint8Array | undefined {
-  const { bytes, codec } = compress(content);
-  if (codec === codecs.plain) return undefined;
+export function packClear(
+  content: string,
+  compression: Compression = defaultCompression,
+): Uint8Array | undefined {
+  const { bytes, codec } = compress(Buffer.from(content), compression);
+  if (codec === plainCodec) return undefined;
   return Buffer.concat([Buffer.of(...magic, version, algorithms.clear, codec), bytes]);
 }
 
-export function packSealed(key: DataKey, nonce: Uint8Array, binding: Binding, content: string): Uint8Array {
-  const { bytes, codec } = compress(content);
+export function packSealed(
+  key: DataKey,
+  nonce: Uint8Array,
+  binding: Binding,
+  content: string,
+  compression: Compression = defaultCompression,
+): Uint8Array {
+  const { bytes, codec } = compress(Buffer.from(content), compression);
   const header = Buffer.of(...magic, version, algorithms.aes256gcm, codec);
   return Buffer.concat([
     header,
@@ -60,7 +64,7 @@ export function unpack(envelope: Uint8Array, binding: Binding, key: DataKey | un
   const header = readHeader(envelope);
   const codec = header[4]!;
   const body = headerLength + keyIdLength;
-  if (!key) return decompress(envelope.subarray(headerLength), codec);
+  if (!key) return textOf(envelope.subarray(headerLength), codec);
   const nonce = envelope.subarray(body, body + nonceLength);
   const content = open(
     key.encryption,
@@ -68,7 +72,7 @@ export function unpack(envelope: Uint8Array, binding: Binding, key: DataKey | un
     aad(binding, header, key.id),
     envelope.subarray(body + nonceLength),
   );
-  return decompress(content, codec);
+  return textOf(content, codec);
 }
 
 function readHeader(envelope: Uint8Array): Uint8Array {
@@ -95,19 +99,7 @@ function lengthPrefix(length: number): Uint8Array {
   return Buffer.of(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }
 
-function compress(content: string): { bytes: Uint8Array; codec: number } {
-  const plain = Buffer.from(content);
-  if (plain.length <= compressionThreshold) return { bytes: plain, codec: codecs.plain };
-  const packed = zstdCompressSync(plain);
-  return packed.length < plain.length
-    ? { bytes: packed, codec: codecs.zstd }
-    : { bytes: plain, codec: codecs.plain };
-}
-
-function decompress(bytes: Uint8Array, codec: number): string {
-  if (codec === codecs.plain) return Buffer.from(bytes).toString();
-  if (codec === codecs.zstd) {
-    return zstdDecompressSync(bytes, { maxOutputLength: 4 * limits.valueBytes }).toString();
-  }
-  throw new RookeryError('TAMPERED', 'stored data is not in a known format');
+function textOf(bytes: Uint8Array, codec: number): string {
+  const { buffer, byteOffset, byteLength } = decompress(bytes, codec);
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
