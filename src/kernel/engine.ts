@@ -30,13 +30,29 @@ export interface Engine {
   /** Settings and versions as they are, for health checks and the doctor. */
   describe(): Promise<EngineDescription>;
 
-  /** A complete, verified copy in one file; only with `capabilities.backup`. */
-  backup?(file: string, onProgress?: (done: number, total: number) => void): Promise<void>;
+  /** A complete, structurally sound copy in one file; only with `capabilities.backup`. */
+  backup?(file: string, options?: BackupOptions): Promise<void>;
+
+  /** Gives space back and lets the engine learn what its tables hold. Others may have to wait meanwhile. */
+  optimize(what: Optimization): Promise<void>;
 
   /** Looks for structural damage; answers what it found. */
   check?(): Promise<string[]>;
 
   close(): Promise<void>;
+}
+
+export interface BackupOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Looks at the copy before it gets its name; what it throws means that there is no backup. */
+  readonly verify?: (copy: Engine) => Promise<void>;
+}
+
+export interface Optimization {
+  /** Rewrites the tables without the space of what was deleted. */
+  readonly vacuum: boolean;
+  /** Counts what the tables hold, for better plans. */
+  readonly analyze: boolean;
 }
 
 export interface Capabilities {

@@ -4,6 +4,7 @@ import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
 import { noteOpening } from './access/presence.ts';
 import { Accesses, type WriteAccesses } from './accesses.ts';
+import { backupStore, type StoreBackupOptions } from './backup.ts';
 import type { Answer, Answering, Call, CallOptions } from './call.ts';
 import { type Clock, type Random, steady } from './clock.ts';
 import { GroupCommit } from './commit.ts';
@@ -12,6 +13,7 @@ import { Denial } from './denial.ts';
 import type { Engine } from './engine.ts';
 import { asRookeryError, type ErrorCode } from './errors.ts';
 import { Execution } from './execution.ts';
+import type { Verified } from './ledger/findings.ts';
 import { establishLog } from './ledger/log.ts';
 import type { Signer } from './ledger/signer.ts';
 import type { StateCheck } from './ledger/state.ts';
@@ -157,6 +159,11 @@ export class Store {
   /** The store clock as far as this process knows it. */
   now(project: string): number {
     return Math.max(this.clock.now(), this.#clocks.get(project) ?? 0);
+  }
+
+  /** A verified copy of the store in one file. See `backupStore`. */
+  async backup(file: string, options?: StoreBackupOptions): Promise<Verified | undefined> {
+    return await backupStore(this, file, options);
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ const badRevisions = [-1, 0.5, '1', Number.MAX_SAFE_INTEGER + 1];
 const badLimits = [0, -1, 1001, 1.5, '10'];
 const badLevels = ['public', 'PRIVATE', '', 3, null];
 const deep = JSON.parse('['.repeat(65) + ']'.repeat(65)) as unknown;
+const badTypes = ['Data', '', 'file', 1, null];
 const badValues = [
   undefined,
   Number.NaN,
@@ -38,6 +39,7 @@ const fields: Record<string, Fields> = {
     bad: {
       ...{ key: badNames, namespace: badNames, level: badLevels, audience: badIds, ttl: badTtl },
       ...{ value: badValues, encrypt: ['yes', 1], expectedRevision: badRevisions },
+      type: badTypes,
     },
   },
   get: {
@@ -85,6 +87,17 @@ const fields: Record<string, Fields> = {
     good: { key: 'k' },
     bad: { key: badNames, namespace: badNames, level: badLevels, before: [0, 1.5, '2'], limit: badLimits },
   },
+  getset: {
+    good: { key: 'k', value: 1 },
+    bad: { key: badNames, namespace: badNames, level: badLevels, value: badValues, type: badTypes },
+  },
+  getdel: {
+    good: { key: 'k' },
+    bad: { key: badNames, namespace: badNames, level: badLevels, expectedRevision: badRevisions },
+  },
+  strlen: { good: { key: 't' }, bad: { key: badNames, namespace: badNames, level: badLevels } },
+  stats: { good: {}, bad: { namespace: badNames } },
+  purge: { good: {}, bad: { namespace: badNames } },
   prune: { good: {}, bad: { limit: badLimits } },
 };
 

@@ -19,6 +19,7 @@ export async function openWith(path: string, transact: Transact): Promise<Rooker
     transact: async (work) => transact(work, connection),
     watch: (onForeignCommit) => engine.watch(onForeignCommit),
     describe: () => engine.describe(),
+    optimize: (what) => engine.optimize(what),
     close: async () => {
       connection.close();
       await engine.close();

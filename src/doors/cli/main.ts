@@ -57,12 +57,21 @@ export function programOf(): Command {
 
   program
     .command('backup')
-    .description('copy the live store into one checked file')
+    .description('copy the live store into one file, verified against its ledger')
     .argument('<file>', 'where to')
     .option('--force', 'replace the file if it exists')
+    .option('--no-verify', 'check the structure of the copy only')
     .action(async (file: string, _, command: Command) => {
       const { backup } = await import('./backup.ts');
       await backup(file, command.optsWithGlobals());
+    });
+
+  program
+    .command('optimize')
+    .description('give unused space back and refresh what the store knows of its tables')
+    .action(async (_, command: Command) => {
+      const { optimize } = await import('./backup.ts');
+      await optimize(command.optsWithGlobals());
     });
 
   addAuditCommands(program);

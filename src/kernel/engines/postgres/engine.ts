@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jitterMs } from '../../clock.ts';
-import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
+import type { Capabilities, Engine, EngineDescription, Optimization } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
 import type { Work } from '../../work.ts';
 import type { Clients, Configure, Session } from './connection.ts';
@@ -112,6 +112,19 @@ export class PostgresEngine implements Engine {
         sizeBytes: Number(rows[0]!['size']),
         settings: await readSettings(session, settings(this.#options)),
       };
+    });
+  }
+
+  async optimize({ vacuum, analyze }: Optimization): Promise<void> {
+    const what = vacuum ? `VACUUM${analyze ? ' (ANALYZE)' : ''}` : analyze ? 'ANALYZE' : undefined;
+    if (what === undefined) return;
+    this.#assertOpen();
+    await this.#clients.lend('write', async (session) => {
+      const { rows } = await session.query(
+        `SELECT quote_ident(relname) AS name FROM pg_class
+         WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`,
+      );
+      for (const { name } of rows) await session.query(`${what} ${String(name)}`);
     });
   }
 

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
-import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jitterMs } from '../../clock.ts';
-import type { Capabilities, Engine, EngineDescription } from '../../engine.ts';
+import type { BackupOptions, Capabilities, Engine, EngineDescription, Optimization } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
 import { driveSync, type Request, type Work } from '../../work.ts';
-import { blockFor, Connection, createFile } from './connection.ts';
+import { copyChecked } from './backup.ts';
+import { blockFor, Connection } from './connection.ts';
 import { isBusy, isFull, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
@@ -138,24 +138,35 @@ export class SqliteEngine implements Engine {
     };
   }
 
-  /** Online backup into a temporary name, checked, then renamed: a file under the final name is complete. */
-  async backup(file: string, onProgress: (done: number, total: number) => void = () => {}): Promise<void> {
+  /** Online backup: others go on reading and writing. */
+  async backup(file: string, options: BackupOptions = {}): Promise<void> {
     this.#assertOpen();
-    const partial = `${file}.partial`;
-    createFile(partial);
-    await backup(this.#connection.db, partial, {
-      progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
-    });
-    const copy = new DatabaseSync(partial);
-    try {
-      copy.exec('PRAGMA journal_mode = DELETE');
-      const answer = Object.values(copy.prepare('PRAGMA integrity_check').get()!)[0];
-      if (answer !== 'ok')
-        throw new RookeryError('STORAGE_FAILED', `the backup is damaged: ${String(answer)}`);
-    } finally {
-      copy.close();
+    const openCopy = (path: string) => new SqliteEngine(path, 'relaxed');
+    await copyChecked(this.#connection.db, file, openCopy, options);
+  }
+
+  /** Blocks this process while it runs, and needs the write lock: seconds for a file of some gigabytes. */
+  async optimize({ vacuum, analyze }: Optimization): Promise<void> {
+    const { db } = this.#connection;
+    if (analyze) await this.#whenFree(() => db.exec('PRAGMA analysis_limit = 1000; ANALYZE'));
+    if (vacuum) await this.#whenFree(() => db.exec('VACUUM'));
+    this.#assertOpen();
+    this.#checkpoint();
+  }
+
+  async #whenFree(run: () => void): Promise<void> {
+    if (this.#held) throw new RookeryError('INVALID_INPUT', 'a transaction is open');
+    const deadline = performance.now() + busyDeadlineMs;
+    for (;;) {
+      this.#assertOpen();
+      try {
+        return run();
+      } catch (error) {
+        if (!isBusy(error)) throw translate(error);
+        if (performance.now() > deadline) throw busyError();
+        await delay(jitterMs(busyPauseMsMax));
+      }
     }
-    await rename(partial, file);
   }
 
   async check(): Promise<string[]> {
