@@ -125,7 +125,7 @@ export const stateEdits: [name: string, edit: (raw: Raw) => void, kinds: string[
     'an item that nobody wrote',
     (raw) =>
       raw.run(`INSERT INTO memory SELECT project_id, namespace, 'forged', scope, level, owner, author, 1, seq,
-        created_at, updated_at, expires_at, 0, value, sealed FROM memory WHERE ${plain}`),
+        created_at, updated_at, expires_at, 0, value, sealed, type, 0 FROM memory WHERE ${plain}`),
     ['state-foreign'],
     /not its own/,
   ],
