@@ -1,5 +1,6 @@
 import * as fleet from './domains/fleet/checks.ts';
 import * as locks from './domains/locks/checks.ts';
+import * as loop from './domains/loop/checks.ts';
 import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
 import * as signals from './domains/signals/checks.ts';
@@ -12,4 +13,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...locks.stateChecks,
   ...signals.stateChecks,
   ...fleet.stateChecks,
+  ...loop.stateChecks,
 ];

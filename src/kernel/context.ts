@@ -16,7 +16,7 @@ import type { Random } from './clock.ts';
 import type { Transaction } from './commit.ts';
 import { Denial, type Subject } from './denial.ts';
 import { newId, randomText } from './ids.ts';
-import type { Change, Risk } from './ledger/entry.ts';
+import type { Change, Labels, Risk } from './ledger/entry.ts';
 import type { Log } from './ledger/log.ts';
 import type { StateCheck } from './ledger/state.ts';
 import type { Compression } from './vault/codecs.ts';
@@ -31,6 +31,11 @@ export { Denial, type Subject };
 export interface Stored {
   readonly value: string | null;
   readonly sealed: Uint8Array | null;
+}
+
+export interface Witnessed {
+  readonly subject: Subject;
+  readonly labels: Labels;
 }
 
 export interface Services {
@@ -67,6 +72,8 @@ export class ReadContext {
   readonly reads: Subject[] = [];
   /** Refusals that look like a miss to the caller: the ledger knows better. */
   readonly denials: Subject[] = [];
+  /** Reads of which each has an entry of its own. */
+  readonly witnessed: Witnessed[] = [];
   protected readonly services: Services;
   /** Set when the caller is an agent that does not exist yet: the executor creates it and asks again. */
   callerUnknown = false;
@@ -132,6 +139,11 @@ export class ReadContext {
   /** Reads of a record that were counted and are not written down yet. */
   pendingAccesses(record: string): number {
     return this.services.accesses.pending(this.project, record);
+  }
+
+  /** Notes a read that is never counted with others: one that only a role allows. On disk before it is answered. */
+  witness(subject: Subject, labels: Labels): void {
+    this.witnessed.push({ subject, labels });
   }
 
   /** Notes that something was asked for without the right, where the answer must not tell. */
@@ -221,9 +233,9 @@ export class WriteContext extends ReadContext {
   }
 
   /** Appends the entry of reads that were noted: how often, since and until when. */
-  *recordRead(subject: Subject, facts: Change['facts']): Work<void> {
+  *recordRead(subject: Subject, facts: Change['facts'], labels?: Labels): Work<void> {
     const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
-    this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'allow', facts });
+    this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'allow', facts, labels });
   }
 
   /** Content as it is to be stored: sealed, compressed or as it is. */

@@ -61,6 +61,7 @@ export class Execution {
         if (!context.callerUnknown || introduced) {
           for (const subject of context.denials) await notices.denied(call, subject);
           if (context.reads.length > 0) await notices.read(call, context.reads);
+          if (context.witnessed.length > 0) await notices.witnessed(call, context.witnessed);
           return { output, replayed: false };
         }
       } catch (error) {

@@ -1,7 +1,7 @@
 import { type Call, originOf } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { GroupCommit, Job, Transaction } from './commit.ts';
-import { type Services, WriteContext } from './context.ts';
+import { type Services, type Witnessed, WriteContext } from './context.ts';
 import { Denial, type Subject } from './denial.ts';
 import type { RookeryError } from './errors.ts';
 import { type ReadWindow, ReadWindows, readWindowMs } from './ledger/reads.ts';
@@ -35,6 +35,14 @@ export class Notices {
     await this.#note(call, call.operation.name, subjects, (context, subject) =>
       context.recordRead(subject, { reads: 1 }),
     );
+  }
+
+  /** An entry for each, however often the same was read before. */
+  async witnessed(call: Call, reads: readonly Witnessed[]): Promise<void> {
+    const job = jobOf(call, this.#services, function* (context): Work<void> {
+      for (const { subject, labels } of reads) yield* context.recordRead(subject, { reads: 1 }, labels);
+    });
+    await this.#commits.submit(job);
   }
 
   async #note(

@@ -25,10 +25,11 @@ const chunk = 8;
 const insertOne = insertEntries(1);
 const insertChunk = insertEntries(chunk);
 
-const labelColumns = 'action, category, entity_type, entity_id, swarm_id, changed_by, acl_level, risk_level';
+const labelColumns =
+  'action, category, entity_type, entity_id, swarm_id, changed_by, acl_level, risk_level, metadata';
 const insertLabelled = statement(`
   INSERT INTO audit_log (${columns}, ${labelColumns})
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3, $10, $11, $12, $13, $14, $4, $15, $16)`);
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3, $10, $11, $12, $13, $14, $4, $15, $16, $17)`);
 
 const insertTile = statement(`
   INSERT INTO ledger_tiles (project_id, level, tile, hash) VALUES ($1, $2, $3, $4)`);
@@ -76,6 +77,7 @@ function* insertRows(rows: readonly Parameter[][]): Work<void> {
 }
 
 function labelsOf({ labels, level, risk }: Change): Parameter[] {
-  const { action, category, entityType, entityId, swarm = null } = labels!;
-  return [action, category, entityType, entityId, swarm, levels.indexOf(labels!.level ?? level) + 1, risk];
+  const { action, category, entityType, entityId, swarm = null, details } = labels!;
+  const more = details ? JSON.stringify(details) : null;
+  return [action, category, entityType, entityId, swarm, levels.indexOf(labels!.level ?? level) + 1, risk, more];
 }

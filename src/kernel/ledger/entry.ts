@@ -42,6 +42,8 @@ export interface Labels {
   readonly swarm?: string | undefined;
   /** For the column of levels, where that is to say another one than the entry. */
   readonly level?: Level | undefined;
+  /** More names, for the column `metadata`. */
+  readonly details?: Readonly<Record<string, string | number>> | undefined;
 }
 
 /** The members of an entry as hashed. Version 1; a reader refuses a version it does not know. */

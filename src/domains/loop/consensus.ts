@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { scopeFor, sealedByDefault } from '../../kernel/access/model.ts';
+import type { ReadContext, WriteContext } from '../../kernel/context.ts';
+import { invalid, RookeryError } from '../../kernel/errors.ts';
+import { mutation, query } from '../../kernel/operation.ts';
+import type { Work } from '../../kernel/work.ts';
+import { reaches } from './gates.ts';
+import * as model from './model.ts';
+import * as records from './records.ts';
+import { type ConsensusRow, consensusIn, consensusOf, type Place, putConsensus } from './statements.ts';
+import { addVotes, resultsOf } from './votes.ts';
+
+const { agreed, place, keeping, reading } = model;
+
+export const recordConsensus = mutation({
+  name: 'loop.recordConsensus',
+  summary: 'Record how far the validators of a phase agree, with a vote for each result',
+  description:
+    'For the swarm, or narrower. While it is pending, later calls with its id add results; a result once recorded is neither changed nor left out. "achieved" needs a score at or above the threshold. Kept for 90 days after the last call.',
+  input: z.strictObject({
+    ...place,
+    id: model.recordId,
+    iteration: model.iteration,
+    ...agreed,
+    validationResults: model.validationResults,
+    ...keeping,
+  }),
+  output: model.consensus,
+  access: 'write',
+  route: 'POST /api/v1/loop/{phase}/consensus',
+  *run(context, input) {
+    const identity = yield* context.identity();
+    const { phase, id, iteration, ttl, encrypt, validationResults, threshold, currentScore, status } = input;
+    assertSound(input);
+    const swarm = records.swarmForWriting(identity, input.swarm);
+    const level = model.levelIn(model.classes.consensus, input.level);
+    const scope = scopeFor(identity, level, level === 'swarm' ? swarm : undefined);
+    const { resolvedAt } = input;
+    const current = yield* currentRow(context, { swarm, phase, id, scope });
+    const timestamp = input.timestamp ?? (current ? current.created_at : context.now);
+    const said = { iteration, threshold, currentScore, status, timestamp, resolvedAt };
+    const content = records.encodeSaid('consensus', said);
+    if (current && (yield* isFinal(context, current, content))) {
+      yield* addVotes(context, current, validationResults, { encrypt, closed: true });
+      return yield* viewed(context, current);
+    }
+    const name = records.named.consensus({ swarm, phase, id, scope });
+    const revision = (current?.revision ?? 0) + 1;
+    const expiresAt = model.expiryOf(model.classes.consensus, ttl, context.now);
+    const kept = yield* records.keep(context, name, {
+      ...{ content, revision, encrypt, action: 'loop2_consensus' },
+      facts: { expiresAt, iteration },
+    });
+    const inClear = !sealedByDefault(level) && encrypt !== true;
+    const row: ConsensusRow = {
+      ...{ swarm, phase, id, scope, iteration, revision, ...kept, author: context.agent },
+      ...{ owner: current?.owner ?? context.agent, created_at: current?.created_at ?? context.now },
+      ...{ updated_at: context.now, expires_at: expiresAt },
+      status: inClear ? status : null,
+      score: inClear ? currentScore : null,
+      threshold: inClear ? threshold : null,
+    };
+    if ((yield* putConsensus(context.project, row)) !== 1)
+      throw new RookeryError('REVISION_CONFLICT', `consensus ${id} changed meanwhile`, { id });
+    yield* addVotes(context, row, validationResults, { encrypt, closed: false });
+    context.tx.touch(`loop/${swarm}/${phase}`);
+    return yield* viewed(context, row);
+  },
+});
+
+interface Claims {
+  readonly phase: string;
+  readonly status: model.ConsensusStatus;
+  readonly currentScore: number;
+  readonly threshold: number;
+  readonly validationResults: readonly model.ValidationResult[];
+}
+
+function assertSound({ phase, status, currentScore, threshold, validationResults }: Claims): void {
+  if (status === 'achieved' && !reaches(currentScore, threshold))
+    throw invalid('status', `"achieved" needs a currentScore of at least the threshold, ${threshold}`);
+  const seen = new Set<string>();
+  for (const [i, { validator, validationType, phase: of }] of validationResults.entries()) {
+    if (of !== undefined && of !== phase) throw invalid(`validationResults.${i}.phase`, phase);
+    const voter = `${validator}\n${validationType}`;
+    if (seen.has(voter)) throw invalid(`validationResults.${i}`, 'one result for each validator and type');
+    seen.add(voter);
+  }
+}
+
+/** The row to be changed; one that is past its time is erased first, with its votes. */
+function* currentRow(
+  context: WriteContext,
+  of: Place & { id: string; scope: string },
+): Work<ConsensusRow | undefined> {
+  const row = yield* consensusOf(context.project, of);
+  if (!row || records.isLive(row, context.now)) return row;
+  yield* records.eraseConsensus(context, row);
+  return undefined;
+}
+
+/** Whether it is final; then what is given must be what is stored. */
+function* isFinal(context: ReadContext, row: ConsensusRow, content: string): Work<boolean> {
+  const stored = yield* saidIn(context, row);
+  const { status } = JSON.parse(stored) as { status: model.ConsensusStatus };
+  if (status === 'pending') return false;
+  records.assertSame('consensus', row.id, stored, content);
+  return true;
+}
+
+function* saidIn(context: ReadContext, row: ConsensusRow): Work<string> {
+  return yield* records.contentOf(context, records.named.consensus(row), row, row.revision);
+}
+
+export const consensus = query({
+  name: 'loop.consensus',
+  summary: 'Read the newest consensus of a phase, or one by its id',
+  input: z.strictObject({ ...place, id: model.recordId.optional() }),
+  output: model.consensus.nullable(),
+  access: 'read',
+  route: 'GET /api/v1/loop/{phase}/consensus',
+  positional: ['phase'],
+  *run(context, input) {
+    const { consensuses } = yield* readable(context, { ...input, cursor: '', limit: 1 });
+    return consensuses[0] ?? null;
+  },
+});
+
+export const consensuses = query({
+  name: 'loop.consensuses',
+  summary: 'List the consensus records of a phase, newest first',
+  input: z.strictObject(reading),
+  output: z.object({ consensuses: z.array(model.consensus), nextCursor: z.string().nullable() }),
+  access: 'read',
+  route: 'GET /api/v1/loop/{phase}/consensuses',
+  positional: ['phase'],
+  *run(context, input) {
+    return yield* readable(context, input);
+  },
+});
+
+interface Wanted {
+  readonly phase: string;
+  readonly swarm?: string | undefined;
+  readonly id?: string | undefined;
+  readonly cursor: string;
+  readonly limit: number;
+}
+
+/** A page of what the caller may read, noted where the audience is closed. */
+export function* readable(
+  context: ReadContext,
+  wanted: Wanted,
+): Work<{ consensuses: model.Consensus[]; nextCursor: string | null }> {
+  const identity = yield* context.identity();
+  if (identity.scopes.length === 0) return { consensuses: [], nextCursor: null };
+  const { phase, id, limit } = wanted;
+  const place = { swarm: records.swarmOf(identity, wanted.swarm), phase };
+  if (!records.belongsTo(identity, place.swarm))
+    context.noteDenial(records.phaseSubject(place, `swarm:${place.swarm}`));
+  const page = records.pageOf(wanted, context.now);
+  const rows = yield* consensusIn(context.project, context.agent, place, id, page);
+  const answer: model.Consensus[] = [];
+  for (const row of rows.slice(0, limit)) {
+    context.noteRead(records.phaseSubject(place, row.scope));
+    answer.push(yield* viewed(context, row));
+  }
+  return { consensuses: answer, nextCursor: records.nextCursor(rows, limit) };
+}
+
+function* viewed(context: ReadContext, row: ConsensusRow): Work<model.Consensus> {
+  const said = JSON.parse(yield* saidIn(context, row)) as Pick<model.Consensus, keyof typeof agreed>;
+  return {
+    ...said,
+    ...records.headOf(records.named.consensus(row), row),
+    id: row.id,
+    owner: row.owner,
+    revision: row.revision,
+    updatedAt: row.updated_at,
+    validationResults: yield* resultsOf(context, row),
+  };
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { scopeFor, scopes } from '../../kernel/access/model.ts';
+import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
+import { mutation, query } from '../../kernel/operation.ts';
+import type { Work } from '../../kernel/work.ts';
+import * as model from './model.ts';
+import * as records from './records.ts';
+import { addDecision, type DecisionRow, decisionOf, decisionsIn, type Place } from './statements.ts';
+
+const { decided, place, keeping, reading } = model;
+
+/** A decision is written once. */
+const revision = 1;
+
+export const decide = mutation({
+  name: 'loop.decide',
+  summary: 'Decide whether a phase proceeds, defers issues or escalates',
+  description:
+    'For members of the system audience alone; encrypted. Final: the same id with the same content answers what is stored. DEFER makes a task of each deferred issue in the same transaction. Kept for 365 days, or for "ttl" where that is longer.',
+  input: z.strictObject({
+    ...place,
+    id: model.recordId,
+    iteration: model.iteration,
+    ...decided,
+    ...keeping,
+  }),
+  output: model.decision,
+  access: 'write',
+  risk: 'medium',
+  route: 'POST /api/v1/loop/{phase}/decisions',
+  positional: ['phase', 'decision'],
+  *run(context, input) {
+    const identity = yield* context.identity();
+    const { phase, swarm: asked, id, iteration, level, ttl, encrypt: _, ...said } = input;
+    const swarm = records.swarmOf(identity, asked);
+    if (!identity.scopes.includes(scopes.system)) throw notForEverybody(context, { swarm, phase });
+    const scope = scopeFor(identity, model.levelIn(model.classes.decision, level));
+    const place = { swarm, phase, id, scope };
+    const current = yield* currentRow(context, place);
+    const timestamp = said.timestamp ?? current?.created_at ?? context.now;
+    const content = records.encodeSaid('decision', { iteration, ...said, timestamp });
+    if (current) {
+      const stored = yield* contentOf(context, current);
+      records.assertSame('decision', id, stored, content);
+      return viewOf(current, stored);
+    }
+    const expiresAt = model.expiryOf(model.classes.decision, ttl, context.now);
+    const risk = said.decision === 'ESCALATE' ? 'high' : 'medium';
+    const kept = yield* records.keep(context, records.named.decision(place), {
+      ...{ content, revision, risk, action: 'loop4_decision', facts: { expiresAt, iteration } },
+    });
+    const row: DecisionRow = {
+      ...{
+        ...place,
+        iteration,
+        owner: context.agent,
+        ...kept,
+        created_at: context.now,
+        expires_at: expiresAt,
+      },
+      tasks: '[]',
+    };
+    yield* addDecision(context.project, row);
+    context.tx.touch(`loop/${swarm}/${phase}`);
+    return viewOf(row, content);
+  },
+});
+
+function notForEverybody(context: WriteContext, place: Place): Denial {
+  const message = `${context.agent} does not hold the role that decides`;
+  return new Denial('FORBIDDEN', message, records.phaseSubject(place, scopes.system), {
+    needs: 'product-owner',
+  });
+}
+
+function* currentRow(
+  context: WriteContext,
+  of: Place & { id: string; scope: string },
+): Work<DecisionRow | undefined> {
+  const row = yield* decisionOf(context.project, of);
+  if (!row || records.isLive(row, context.now)) return row;
+  yield* records.eraseDecision(context, row);
+  return undefined;
+}
+
+export const decisions = query({
+  name: 'loop.decisions',
+  summary: 'List decisions on a phase, newest first',
+  description: 'For members of the system audience; nothing for others.',
+  input: z.strictObject(reading),
+  output: z.object({ decisions: z.array(model.decision), nextCursor: z.string().nullable() }),
+  access: 'read',
+  route: 'GET /api/v1/loop/{phase}/decisions',
+  positional: ['phase'],
+  *run(context, input) {
+    const identity = yield* context.identity();
+    if (identity.scopes.length === 0) return { decisions: [], nextCursor: null };
+    const place = { swarm: records.swarmOf(identity, input.swarm), phase: input.phase };
+    if (!identity.scopes.includes(scopes.system))
+      context.noteDenial(records.phaseSubject(place, scopes.system));
+    const page = records.pageOf(input, context.now);
+    const rows = yield* decisionsIn(context.project, context.agent, place, undefined, page);
+    const answer: model.Decision[] = [];
+    for (const row of rows.slice(0, input.limit)) {
+      context.noteRead(records.phaseSubject(place, row.scope));
+      answer.push(viewOf(row, yield* contentOf(context, row)));
+    }
+    return { decisions: answer, nextCursor: records.nextCursor(rows, input.limit) };
+  },
+});
+
+export function* contentOf(context: ReadContext, row: DecisionRow): Work<string> {
+  return yield* records.contentOf(context, records.named.decision(row), row, revision);
+}
+
+function viewOf(row: DecisionRow, content: string): model.Decision {
+  return {
+    ...(JSON.parse(content) as Pick<model.Decision, keyof typeof decided>),
+    ...records.headOf(records.named.decision(row), row),
+    id: row.id,
+    owner: row.owner,
+    tasks: JSON.parse(row.tasks) as string[],
+  };
+}
