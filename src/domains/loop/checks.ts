@@ -8,37 +8,44 @@ import {
   allConsensus,
   allDecisions,
   allVotes,
+  type Checked,
+  type ConfidenceRow,
   type ConsensusRow,
+  type DecisionRow,
   type RecordRow,
+  type VoteRow,
 } from './statements.ts';
 
 const pageSize = 500;
 
 /** Records of the loop: what was said, by whom, about which round, and until when are what their entries say. */
 export const stateChecks: readonly StateCheck[] = [
-  check('loop-confidence', ['', '', '', Number.MIN_SAFE_INTEGER], {
+  check<Checked<ConfidenceRow>>('loop-confidence', ['', '', '', Number.MIN_SAFE_INTEGER], {
     rows: allConfidences,
     key: (row) => [row.swarm, row.phase, row.owner, row.iteration],
     name: records.named.confidence,
     revision: (row) => row.revision,
-    differences: (row, entry) =>
+    differences: (row, entry, birth) =>
       timesDiffer(row, entry) +
       differing('owner', row.owner, entry.actor) +
+      differing('created_at', row.created_at, birth?.time ?? row.created_at) +
       differing('updated_at', row.updated_at, entry.time),
   }),
-  check('loop-consensus', ['', '', '', ''], {
+  check<Checked<ConsensusRow>>('loop-consensus', ['', '', '', ''], {
     rows: allConsensus,
     key: (row) => [row.swarm, row.phase, row.id, row.scope],
     name: records.named.consensus,
     revision: (row) => row.revision,
-    differences: (row, entry) =>
+    differences: (row, entry, birth) =>
       timesDiffer(row, entry) +
       differing('iteration', row.iteration, entry.facts?.['iteration']) +
       differing('author', row.author, entry.actor) +
+      differing('owner', row.owner, birth?.actor ?? row.owner) +
+      differing('created_at', row.created_at, birth?.time ?? row.created_at) +
       differing('updated_at', row.updated_at, entry.time) +
       columnsDiffer(row),
   }),
-  check('loop-vote', ['', '', '', '', '', ''], {
+  check<Checked<VoteRow>>('loop-vote', ['', '', '', '', '', ''], {
     rows: allVotes,
     key: (row) => [row.swarm, row.phase, row.consensus, row.scope, row.validator, row.type],
     name: records.named.vote,
@@ -48,7 +55,7 @@ export const stateChecks: readonly StateCheck[] = [
       differing('position', row.position, entry.facts?.['position']) +
       differing('created_at', row.created_at, entry.time),
   }),
-  check('loop-decision', ['', '', '', ''], {
+  check<Checked<DecisionRow>>('loop-decision', ['', '', '', ''], {
     rows: allDecisions,
     key: (row) => [row.swarm, row.phase, row.id, row.scope],
     name: records.named.decision,
@@ -61,17 +68,21 @@ export const stateChecks: readonly StateCheck[] = [
   }),
 ];
 
-type Kept = Pick<RecordRow, 'scope' | 'seq' | 'value' | 'sealed'> & { readonly entry: string | null };
+type Kept = Checked<Pick<RecordRow, 'scope' | 'seq' | 'value' | 'sealed'>>;
 
-interface Checked<Row> {
+interface Checking<Row> {
   rows(project: string, after: readonly Parameter[], limit: number): Work<Row[]>;
   key(row: Row): readonly Parameter[];
   name(row: Row): records.Named;
   revision(row: Row): number;
-  differences(row: Row, entry: Entry): string;
+  differences(row: Row, entry: Entry, birth: Entry | undefined): string;
 }
 
-function check<Row extends Kept>(kind: string, first: readonly Parameter[], checked: Checked<Row>): StateCheck {
+function check<Row extends Kept>(
+  kind: string,
+  first: readonly Parameter[],
+  checked: Checking<Row>,
+): StateCheck {
   return {
     kind,
     complete: true,
@@ -84,7 +95,7 @@ function check<Row extends Kept>(kind: string, first: readonly Parameter[], chec
   };
 }
 
-function recordOf<Row extends Kept>(context: ReadContext, checked: Checked<Row>, row: Row): StoredRecord {
+function recordOf<Row extends Kept>(context: ReadContext, checked: Checking<Row>, row: Row): StoredRecord {
   const name = checked.name(row);
   const revision = checked.revision(row);
   return {
@@ -93,10 +104,10 @@ function recordOf<Row extends Kept>(context: ReadContext, checked: Checked<Row>,
     seq: row.seq,
     entry: row.entry,
     current: true,
-    differences: (entry) =>
+    differences: (entry, birth) =>
       differing('revision', revision, entry.revision?.[1]) +
       differing('value', row.sealed === null ? null : row.value, null) +
-      checked.differences(row, entry),
+      checked.differences(row, entry, birth),
     content: () => records.contentOf(context, name, row, revision),
   };
 }

@@ -16,7 +16,7 @@ export const decide = mutation({
   name: 'loop.decide',
   summary: 'Decide whether a phase proceeds, defers issues or escalates',
   description:
-    'For members of the system audience alone; encrypted. Final: the same id with the same content answers what is stored. DEFER makes a task of each deferred issue in the same transaction. Kept for 365 days, or for "ttl" where that is longer.',
+    'For members of the system audience alone; encrypted. Final: the same id with the same content answers what is stored. Kept for 365 days, or for "ttl" where that is longer.',
   input: z.strictObject({
     ...place,
     id: model.recordId,
@@ -38,12 +38,15 @@ export const decide = mutation({
     const place = { swarm, phase, id, scope };
     const current = yield* currentRow(context, place);
     const timestamp = said.timestamp ?? current?.created_at ?? context.now;
-    const content = records.encodeSaid('decision', { iteration, ...said, timestamp });
+    const decision = { iteration, ...said, timestamp };
     if (current) {
       const stored = yield* contentOf(context, current);
-      records.assertSame('decision', id, stored, content);
+      const { tasks: _, ...before } = JSON.parse(stored) as Stored;
+      records.assertSame('decision', id, JSON.stringify(before), records.encodeSaid('decision', decision));
       return viewOf(current, stored);
     }
+    const tasks: string[] = [];
+    const content = records.encodeSaid('decision', { ...decision, tasks });
     const expiresAt = model.expiryOf(model.classes.decision, ttl, context.now);
     const risk = said.decision === 'ESCALATE' ? 'high' : 'medium';
     const kept = yield* records.keep(context, records.named.decision(place), {
@@ -58,7 +61,6 @@ export const decide = mutation({
         created_at: context.now,
         expires_at: expiresAt,
       },
-      tasks: '[]',
     };
     yield* addDecision(context.project, row);
     context.tx.touch(`loop/${swarm}/${phase}`);
@@ -71,6 +73,11 @@ function notForEverybody(context: WriteContext, place: Place): Denial {
   return new Denial('FORBIDDEN', message, records.phaseSubject(place, scopes.system), {
     needs: 'product-owner',
   });
+}
+
+/** What the sealed content holds. */
+interface Stored extends Pick<model.Decision, keyof typeof decided | 'tasks'> {
+  readonly iteration: number;
 }
 
 function* currentRow(
@@ -115,10 +122,9 @@ export function* contentOf(context: ReadContext, row: DecisionRow): Work<string>
 
 function viewOf(row: DecisionRow, content: string): model.Decision {
   return {
-    ...(JSON.parse(content) as Pick<model.Decision, keyof typeof decided>),
+    ...(JSON.parse(content) as Stored),
     ...records.headOf(records.named.decision(row), row),
     id: row.id,
     owner: row.owner,
-    tasks: JSON.parse(row.tasks) as string[],
   };
 }

@@ -33,7 +33,6 @@ export interface ConsensusRow extends RecordRow {
 
 export interface DecisionRow extends RecordRow {
   id: string;
-  tasks: string;
 }
 
 export interface VoteRow extends Omit<RecordRow, 'iteration' | 'expires_at'> {
@@ -47,7 +46,7 @@ const record =
   't.swarm, t.phase, t.iteration, t.owner, t.scope, t.seq, t.created_at, t.expires_at, t.value, t.sealed';
 const confidenceColumns = `${record}, t.revision, t.updated_at`;
 const consensusColumns = `${record}, t.id, t.author, t.revision, t.updated_at, t.status, t.score, t.threshold`;
-const decisionColumns = `${record}, t.id, t.tasks`;
+const decisionColumns = `${record}, t.id`;
 const voteColumns =
   't.swarm, t.phase, t.consensus, t.validator, t.type, t.position, t.owner, t.scope, t.seq, t.created_at, t.value, t.sealed';
 
@@ -272,9 +271,9 @@ export const newestDecision = (project: string, { swarm, phase }: Place, now: nu
   one<{ seq: number; iteration: number }>(selectNewestDecision, [project, swarm, phase, now]);
 
 const insertDecision = statement(`
-  INSERT INTO loop_decisions (project_id, swarm, phase, id, iteration, owner, scope, seq, created_at, expires_at, tasks,
-    value, sealed)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`);
+  INSERT INTO loop_decisions (project_id, swarm, phase, id, iteration, owner, scope, seq, created_at, expires_at, value,
+    sealed)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`);
 export const addDecision = (project: string, row: DecisionRow) =>
   change(insertDecision, [
     project,
@@ -287,7 +286,6 @@ export const addDecision = (project: string, row: DecisionRow) =>
     row.seq,
     row.created_at,
     row.expires_at,
-    row.tasks,
     row.value,
     row.sealed,
   ]);
@@ -311,7 +309,7 @@ export const expiredConsensus = (project: string, now: number, limit: number) =>
 export const expiredDecisions = (project: string, now: number, limit: number) =>
   many<DecisionRow>(selectExpiredDecisions, [project, now, limit]);
 
-type Checked<Row> = Row & { entry: string | null };
+export type Checked<Row> = Row & { entry: string | null };
 
 /** All rows of a table in key order with their ledger entries, for verification. */
 const checked = (table: string, columns: string, key: readonly string[]) => {

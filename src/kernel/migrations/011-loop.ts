@@ -81,7 +81,6 @@ export const loop: Migration = {
         seq BIGINT NOT NULL,
         created_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
-        tasks TEXT NOT NULL DEFAULT '[]',
         value TEXT,
         sealed BLOB,
         PRIMARY KEY (project_id, swarm, phase, id, scope)

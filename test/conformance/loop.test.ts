@@ -1,0 +1,8 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { loopRecordSuite } from './loop/records.ts';
+import { loopStandingSuite } from './loop/standing.ts';
+
+onEveryEngine('loop', (harness) => {
+  loopRecordSuite(harness);
+  loopStandingSuite(harness);
+});
