@@ -1,3 +1,4 @@
+import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
 import * as idempotency from './kernel/idempotency.ts';
@@ -7,8 +8,14 @@ import type { Erasure, SealedTable } from './kernel/vault/sealed.ts';
 export const sealedTables: readonly SealedTable[] = [
   ...memory.sealedTables,
   ...mail.sealedTables,
+  ...loop.sealedTables,
   ...idempotency.sealedTables,
 ];
 
 /** What an erasure removes, domain by domain. */
-export const erasures: readonly Erasure[] = [...memory.erasures, ...mail.erasures, ...idempotency.erasures];
+export const erasures: readonly Erasure[] = [
+  ...memory.erasures,
+  ...mail.erasures,
+  ...loop.erasures,
+  ...idempotency.erasures,
+];

@@ -226,10 +226,12 @@ export class WriteContext extends ReadContext {
     });
   }
 
-  /** Appends the entry of a denial. */
+  /** Appends the entry of a denial: of medium risk at least, however harmless what was asked for would have been. */
   *recordDenial(subject: Subject, facts?: Change['facts']): Work<void> {
     const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
-    this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'deny', facts });
+    const entry = entryOf(this.#call, resource, subject.scope);
+    const risk = entry.risk === 'low' ? 'medium' : entry.risk;
+    this.tx.record({ ...entry, risk, decision: 'deny', facts });
   }
 
   /** Appends the entry of reads that were noted: how often, since and until when. */

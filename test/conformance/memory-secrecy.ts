@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { levels } from '../../src/kernel/access/model.ts';
 import type { Rookery } from '../../src/rookery.ts';
 import type { Harness } from '../engines/index.ts';
+import { everything } from '../support/disk-contents.ts';
 import { execute, select } from '../support/statements.ts';
 
 interface Row {
@@ -13,27 +13,6 @@ interface Row {
 
 const rowsOf = (rookery: Rookery, table = 'memory') =>
   select<Row>(rookery, `SELECT key, value, sealed FROM ${table} ORDER BY key`);
-
-/** All that the store has on disk, as bytes: the files, or every row of every table. */
-async function everything(rookery: Rookery, engine: Harness['engine']): Promise<Buffer> {
-  if (engine === 'sqlite') {
-    const { location } = await rookery.store.engine.describe();
-    return Buffer.concat([readFileSync(location), readFileSync(`${location}-wal`)]);
-  }
-  const tables = await select<{ name: string }>(
-    rookery,
-    'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()',
-  );
-  const dumps: string[] = [];
-  for (const { name } of tables) {
-    const rows = await select<{ row: string }>(
-      rookery,
-      `SELECT t::text || coalesce(encode(convert_to(t::text, 'UTF8'), 'hex'), '') AS row FROM "${name}" t`,
-    );
-    dumps.push(...rows.map(({ row }) => row));
-  }
-  return Buffer.from(dumps.join('\n'));
-}
 
 const secret = 'a-secret-that-must-not-be-found';
 const inHex = Buffer.from(secret).toString('hex');

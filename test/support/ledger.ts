@@ -9,6 +9,7 @@ export interface Recorded {
   readonly token?: string;
   readonly op: string;
   readonly scope: string;
+  readonly risk: string;
 }
 
 const selectDenials = statement(`

@@ -49,7 +49,7 @@ export const stateChecks: readonly StateCheck[] = [
     rows: allVotes,
     key: (row) => [row.swarm, row.phase, row.consensus, row.scope, row.validator, row.type],
     name: records.named.vote,
-    revision: () => 1,
+    revision: () => records.written,
     differences: (row, entry) =>
       differing('owner', row.owner, entry.actor) +
       differing('position', row.position, entry.facts?.['position']) +
@@ -59,7 +59,7 @@ export const stateChecks: readonly StateCheck[] = [
     rows: allDecisions,
     key: (row) => [row.swarm, row.phase, row.id, row.scope],
     name: records.named.decision,
-    revision: () => 1,
+    revision: () => records.written,
     differences: (row, entry) =>
       timesDiffer(row, entry) +
       differing('iteration', row.iteration, entry.facts?.['iteration']) +

@@ -5,6 +5,7 @@ import { RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
+import { endConfidence, pruned } from './endings.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
 import { readConfidences } from './reports.ts';
@@ -44,7 +45,7 @@ export const reportConfidence = mutation({
       metadata,
     });
     const before = yield* confidenceOf(context.project, { swarm, phase, owner, iteration });
-    if (before && !records.isLive(before, context.now)) yield* records.eraseConfidence(context, before);
+    if (before && !records.isLive(before, context.now)) yield* endConfidence(context, before, pruned);
     const current = before && records.isLive(before, context.now) ? before : undefined;
     const row = {
       ...{ swarm, phase, iteration, owner, scope: scopes.private(owner) },

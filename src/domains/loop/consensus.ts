@@ -4,6 +4,7 @@ import type { ReadContext, WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import type { Work } from '../../kernel/work.ts';
+import { endConsensus, pruned } from './endings.ts';
 import { reaches } from './gates.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
@@ -95,7 +96,7 @@ function* currentRow(
 ): Work<ConsensusRow | undefined> {
   const row = yield* consensusOf(context.project, of);
   if (!row || records.isLive(row, context.now)) return row;
-  yield* records.eraseConsensus(context, row);
+  yield* endConsensus(context, row, pruned);
   return undefined;
 }
 

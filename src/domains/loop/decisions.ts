@@ -3,14 +3,12 @@ import { scopeFor, scopes } from '../../kernel/access/model.ts';
 import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import type { Work } from '../../kernel/work.ts';
+import { endDecision, pruned } from './endings.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
 import { addDecision, type DecisionRow, decisionOf, decisionsIn, type Place } from './statements.ts';
 
 const { decided, place, keeping, reading } = model;
-
-/** A decision is written once. */
-const revision = 1;
 
 export const decide = mutation({
   name: 'loop.decide',
@@ -50,7 +48,13 @@ export const decide = mutation({
     const expiresAt = model.expiryOf(model.classes.decision, ttl, context.now);
     const risk = said.decision === 'ESCALATE' ? 'high' : 'medium';
     const kept = yield* records.keep(context, records.named.decision(place), {
-      ...{ content, revision, risk, action: 'loop4_decision', facts: { expiresAt, iteration } },
+      ...{
+        content,
+        revision: records.written,
+        risk,
+        action: 'loop4_decision',
+        facts: { expiresAt, iteration },
+      },
     });
     const row: DecisionRow = {
       ...{
@@ -86,7 +90,7 @@ function* currentRow(
 ): Work<DecisionRow | undefined> {
   const row = yield* decisionOf(context.project, of);
   if (!row || records.isLive(row, context.now)) return row;
-  yield* records.eraseDecision(context, row);
+  yield* endDecision(context, row, pruned);
   return undefined;
 }
 
@@ -117,7 +121,7 @@ export const decisions = query({
 });
 
 export function* contentOf(context: ReadContext, row: DecisionRow): Work<string> {
-  return yield* records.contentOf(context, records.named.decision(row), row, revision);
+  return yield* records.contentOf(context, records.named.decision(row), row, records.written);
 }
 
 function viewOf(row: DecisionRow, content: string): model.Decision {

@@ -10,24 +10,22 @@ import { RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import type { Work } from '../../kernel/work.ts';
 import { keys, type ValidationResult } from './model.ts';
-import {
-  type ConfidenceRow,
-  type ConsensusRow,
-  type DecisionRow,
-  dropConfidence,
-  dropConsensus,
-  dropDecision,
-  dropVote,
-  type Page,
-  type Place,
-  type RecordRow,
-  type VoteRow,
-  votesOf,
+import type {
+  ConfidenceRow,
+  ConsensusRow,
+  DecisionRow,
+  Page,
+  Place,
+  RecordRow,
+  VoteRow,
 } from './statements.ts';
 
 /** What the operations on records of the loop share: places, names in the ledger, sealing, and the end of a record. */
 
 export const category = 'cfn-loop';
+
+/** The revision of what is written once, and never changed. */
+export const written = 1;
 
 /** The swarm a call is about. Nobody is told here whether it may: reads answer as if nothing were there. */
 export function swarmOf(identity: Identity, asked: string | undefined): string {
@@ -151,33 +149,6 @@ export function encodeSaid(field: string, said: Readonly<Record<string, unknown>
 
 export function isLive(row: Pick<RecordRow, 'expires_at'>, now: number): boolean {
   return row.expires_at > now;
-}
-
-export function* eraseConfidence(context: WriteContext, row: ConfidenceRow): Work<void> {
-  yield* recordErasure(context, named.confidence(row), row.revision);
-  yield* dropConfidence(context.project, row);
-}
-
-export function* eraseConsensus(context: WriteContext, row: ConsensusRow): Work<void> {
-  for (const vote of yield* votesOf(context.project, row)) {
-    yield* recordErasure(context, named.vote(vote), 1);
-    yield* dropVote(context.project, vote);
-  }
-  yield* recordErasure(context, named.consensus(row), row.revision);
-  yield* dropConsensus(context.project, row);
-}
-
-export function* eraseDecision(context: WriteContext, row: DecisionRow): Work<void> {
-  yield* recordErasure(context, named.decision(row), 1);
-  yield* dropDecision(context.project, row);
-}
-
-function* recordErasure(context: WriteContext, name: Named, revision: number): Work<void> {
-  yield* context.record(subjectOf(name), {
-    operation: 'loop.prune',
-    revision: [revision, revision + 1],
-    facts: { deleted: 1 },
-  });
 }
 
 /** A page as the caller asked for it, with one row more to tell whether others follow. */

@@ -1,6 +1,7 @@
 import { scopes } from '../../kernel/access/model.ts';
 import type { ReadContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
+import { roleInForce } from '../fleet/operations.ts';
 import * as records from './records.ts';
 import { type ConfidenceRow, confidencesIn } from './statements.ts';
 
@@ -26,7 +27,7 @@ export function* readConfidences(
   const { phase, iteration, agent: owner, limit } = wanted;
   const swarm = records.swarmOf(identity, wanted.swarm);
   const place = { swarm, phase };
-  const grant = undefined as string | undefined;
+  const grant = (yield* roleInForce(context, context.agent, 'validator', swarm))?.id;
   const foreign = owner !== undefined && owner !== context.agent;
   if (!grant && foreign) context.noteDenial(records.phaseSubject(place, scopes.private(owner)));
   const of = { ...place, iteration, owner };
@@ -34,8 +35,8 @@ export function* readConfidences(
   const found = yield* confidencesIn(context.project, context.agent, of, grant !== undefined, page);
   const rows = found.slice(0, limit);
   for (const row of rows) {
-    if (row.own === 1) context.noteRead(records.phaseSubject(place, row.scope));
-    else context.witness(records.subjectOf(records.named.confidence(row)), grantRead(grant!, row));
+    if (row.own === 1 || grant === undefined) context.noteRead(records.phaseSubject(place, row.scope));
+    else context.witness(records.subjectOf(records.named.confidence(row)), grantRead(grant, row));
   }
   return { rows, nextCursor: records.nextCursor(found, limit) };
 }

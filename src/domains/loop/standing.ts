@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ReadContext, WriteContext } from '../../kernel/context.ts';
+import type { ReadContext } from '../../kernel/context.ts';
 import { invalid } from '../../kernel/errors.ts';
 import { limits } from '../../kernel/limits.ts';
 import { mutation, query } from '../../kernel/operation.ts';
@@ -7,6 +7,7 @@ import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
 import { opened } from './confidences.ts';
 import { readable } from './consensus.ts';
+import { endConfidence, endConsensus, endDecision, pruned } from './endings.ts';
 import { confidenceGate, consensusGate, reaches, type Score, type Verdict } from './gates.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
@@ -155,33 +156,14 @@ export const prune = mutation({
   access: 'admin',
   route: 'POST /api/v1/loop-prune',
   *run(context, { limit }) {
+    const { project, now } = context;
     let left = limit;
-    left -= yield* eraseAll(
-      context,
-      yield* expiredConfidences(context.project, context.now, left),
-      records.eraseConfidence,
-    );
-    if (left > 0)
-      left -= yield* eraseAll(
-        context,
-        yield* expiredConsensus(context.project, context.now, left),
-        records.eraseConsensus,
-      );
-    if (left > 0)
-      left -= yield* eraseAll(
-        context,
-        yield* expiredDecisions(context.project, context.now, left),
-        records.eraseDecision,
-      );
+    for (const row of yield* expiredConfidences(project, now, left))
+      left -= yield* endConfidence(context, row, pruned);
+    for (const row of yield* expiredConsensus(project, now, left))
+      left -= yield* endConsensus(context, row, pruned);
+    for (const row of yield* expiredDecisions(project, now, left))
+      left -= yield* endDecision(context, row, pruned);
     return { pruned: limit - left };
   },
 });
-
-function* eraseAll<Row>(
-  context: WriteContext,
-  rows: readonly Row[],
-  erase: (context: WriteContext, row: Row) => Work<void>,
-): Work<number> {
-  for (const row of rows) yield* erase(context, row);
-  return rows.length;
-}

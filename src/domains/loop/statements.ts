@@ -1,6 +1,6 @@
 import { visible } from '../../kernel/access/statements.ts';
 import { entryBeside } from '../../kernel/ledger/statements.ts';
-import { change, many, one, type Parameter, statement } from '../../kernel/work.ts';
+import { change, many, one, type Parameter, statement, type Work } from '../../kernel/work.ts';
 
 /** What the tables of the loop have in common. */
 export interface RecordRow {
@@ -344,3 +344,29 @@ export const allDecisions = (project: string, after: After, limit: number) =>
   many<Checked<DecisionRow>>(selectAllDecisions, [project, ...after, limit]);
 export const allVotes = (project: string, after: After, limit: number) =>
   many<Checked<VoteRow>>(selectAllVotes, [project, ...after, limit]);
+
+const inScope = (table: string) => statement(`DELETE FROM ${table} WHERE project_id = $1 AND scope = $2`);
+const scopedTables = ['loop_confidences', 'loop_consensus', 'loop_votes', 'loop_decisions'].map(inScope);
+/** Removes all that lies in one audience; answers how many records that were. */
+export function* dropScope(project: string, scope: string): Work<number> {
+  let dropped = 0;
+  for (const table of scopedTables) dropped += yield* change(table, [project, scope]);
+  return dropped;
+}
+
+const owned = (table: string, columns: string) =>
+  statement(
+    `SELECT ${columns} FROM ${table} t WHERE t.project_id = $1 AND t.owner = $2 ORDER BY t.seq LIMIT $3`,
+  );
+const selectOwnedConfidences = owned('loop_confidences', confidenceColumns);
+const selectOwnedConsensus = owned('loop_consensus', consensusColumns);
+const selectOwnedVotes = owned('loop_votes', voteColumns);
+const selectOwnedDecisions = owned('loop_decisions', decisionColumns);
+export const ownedConfidences = (project: string, agent: string, limit: number) =>
+  many<ConfidenceRow>(selectOwnedConfidences, [project, agent, limit]);
+export const ownedConsensus = (project: string, agent: string, limit: number) =>
+  many<ConsensusRow>(selectOwnedConsensus, [project, agent, limit]);
+export const ownedVotes = (project: string, agent: string, limit: number) =>
+  many<VoteRow>(selectOwnedVotes, [project, agent, limit]);
+export const ownedDecisions = (project: string, agent: string, limit: number) =>
+  many<DecisionRow>(selectOwnedDecisions, [project, agent, limit]);

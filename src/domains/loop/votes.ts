@@ -5,9 +5,6 @@ import type { ValidationResult } from './model.ts';
 import * as records from './records.ts';
 import { addVote, type ConsensusRow, type VoteRow, votesOf } from './statements.ts';
 
-/** A vote is written once: there is no statement that changes one. */
-const revision = 1;
-
 /**
  * Adds the results that are new. Those that are there already must be given again as they are: a validator that says
  * something else now, or is left out, is refused with REVISION_CONFLICT, and nothing is written.
@@ -60,7 +57,7 @@ function* add(
   };
   const risk = issues.length > 0 ? 'medium' : 'low';
   const kept = yield* records.keep(context, records.named.vote(row), {
-    ...{ content, revision, encrypt, risk, action: 'validator_vote', facts: { position } },
+    ...{ content, revision: records.written, encrypt, risk, action: 'validator_vote', facts: { position } },
   });
   yield* addVote(context.project, { ...row, ...kept });
 }
@@ -82,5 +79,5 @@ export function* resultsOf(context: ReadContext, consensus: ConsensusRow): Work<
 }
 
 export function* contentOf(context: ReadContext, row: VoteRow): Work<string> {
-  return yield* records.contentOf(context, records.named.vote(row), row, revision);
+  return yield* records.contentOf(context, records.named.vote(row), row, records.written);
 }

@@ -79,5 +79,14 @@ function* insertRows(rows: readonly Parameter[][]): Work<void> {
 function labelsOf({ labels, level, risk }: Change): Parameter[] {
   const { action, category, entityType, entityId, swarm = null, details } = labels!;
   const more = details ? JSON.stringify(details) : null;
-  return [action, category, entityType, entityId, swarm, levels.indexOf(labels!.level ?? level) + 1, risk, more];
+  return [
+    action,
+    category,
+    entityType,
+    entityId,
+    swarm,
+    levels.indexOf(labels!.level ?? level) + 1,
+    risk,
+    more,
+  ];
 }

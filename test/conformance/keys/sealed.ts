@@ -6,6 +6,7 @@ import { scanSealed, sealedRow } from '../../../src/kernel/vault/sealed-statemen
 import type { Rookery } from '../../../src/rookery.ts';
 import { sealedTables } from '../../../src/sealed.ts';
 import type { Harness } from '../../engines/index.ts';
+import { agreement, report, ruling } from '../../support/loop.ts';
 import { select } from '../../support/statements.ts';
 
 /** Columns of bytes that hold no contents. */
@@ -51,6 +52,10 @@ export async function fillTables(rookery: Rookery): Promise<void> {
   await ada.memory.set({ key: 'k', value: 'second', level: 'private' });
   await ada.memory.set({ key: 'large', value: 'again '.repeat(1000), level: 'private' });
   await ada.memory.set({ key: 'open', value: 'open '.repeat(1000) });
+  await ada.loop.reportConfidence(report);
+  await ada.loop.recordConsensus({ ...agreement, encrypt: true });
+  await rookery.roles.grant({ agent: 'cy', role: 'product-owner', swarm: 'default' });
+  await rookery.as('cy').loop.decide(ruling);
   await rookery.as('bob').mail.append({ stream: 'inbox/ada', events: [{ type: 'note', data: 'to ada' }] });
   const place = { stream: 'inbox/ada', group: 'g' };
   const received = await ada.mail.receive({ ...place, maxDeliveries: 1 });
@@ -74,5 +79,7 @@ export function sealedTableCases(harness: Harness): void {
     expect(found.get('events')).toEqual([`"to ada"\n{}`]);
     expect(found.get('mail_deliveries')).toEqual(['no']);
     expect(found.get('idempotency')!.length).toBe(1);
+    const loop = ['loop_confidences', 'loop_consensus', 'loop_votes', 'loop_decisions'];
+    expect(loop.map((table) => found.get(table)!.length)).toEqual([1, 1, 2, 1]);
   });
 }
