@@ -4,6 +4,7 @@ import * as loop from './domains/loop/checks.ts';
 import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
 import * as signals from './domains/signals/checks.ts';
+import * as tasks from './domains/tasks/checks.ts';
 import type { StateCheck } from './kernel/ledger/state.ts';
 
 /** What `audit verify` compares with the ledger, domain by domain. */
@@ -14,4 +15,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...signals.stateChecks,
   ...fleet.stateChecks,
   ...loop.stateChecks,
+  ...tasks.stateChecks,
 ];

@@ -36,6 +36,8 @@ export interface Answer<T> {
   readonly output: T;
   /** The answer was recorded earlier, under the same idempotency key. */
   readonly replayed: boolean;
+  /** When the passing of time alone could change it, where the output itself does not say. */
+  readonly dueInMs?: number | undefined;
 }
 
 /** What a context needs to know of the call it serves. */

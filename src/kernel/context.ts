@@ -77,6 +77,8 @@ export class ReadContext {
   protected readonly services: Services;
   /** Set when the caller is an agent that does not exist yet: the executor creates it and asks again. */
   callerUnknown = false;
+  /** When the passing of time alone could change the answer, for a mutation that waits and cannot say so in its answer. */
+  dueInMs: number | undefined;
 
   constructor(call: Call, now: number, services: Services) {
     this.principal = call.principal;

@@ -96,9 +96,12 @@ export class Execution {
     return this.#parts.commits.submit(
       jobOf(call, this.#parts.services, function* (context) {
         if (fence) yield* assertFence(context, fence);
-        if (key === undefined) return { output: yield* operation.run(context, input), replayed: false };
+        if (key === undefined) {
+          const output = yield* operation.run(context, input);
+          return { output, replayed: false, dueInMs: context.dueInMs };
+        }
         const { value, replayed } = yield* once(context, key, input, () => operation.run(context, input));
-        return { output: value, replayed };
+        return { output: value, replayed, dueInMs: context.dueInMs };
       }),
     );
   }

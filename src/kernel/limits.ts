@@ -50,6 +50,10 @@ export const limits = {
   electors: 1000,
   /** A year: what is open for longer is a mistake in the unit. */
   deadlineMsMax: 31_622_400_000,
+  /** Unfinished tasks that wait for one and the same task. */
+  dependents: 10_000,
+  /** The longest one attempt at a task may take, and the furthest a task may be put off: 365 days. */
+  taskMsMax: 31_536_000_000,
   /** An answer recorded for an idempotency key, in bytes; longer ones cannot be replayed and are refused. */
   recordedAnswerBytes: 4 * 1024 * 1024,
   idempotencyKeyLength: 255,

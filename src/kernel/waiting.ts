@@ -38,7 +38,8 @@ export class Waiting {
         if (!pending) return settled(wait, input, answer);
         const leftMs = deadline - this.#clock.monotonic();
         if (leftMs <= 0 || options.signal?.aborted) return await this.#giveUp(call, input, answer);
-        await armed.next(Math.max(1, Math.min(leftMs, tickMs, pending.dueInMs ?? tickMs)), options.signal);
+        const dueInMs = pending.dueInMs ?? answer.dueInMs ?? tickMs;
+        await armed.next(Math.max(1, Math.min(leftMs, tickMs, dueInMs)), options.signal);
         // Nobody waits any more: what looking again would hand out would be lost on the way.
         if (options.signal?.aborted) continue;
         answer = await this.#again(call, input, answer, wait.poll ?? operation.run);
@@ -71,8 +72,8 @@ export class Waiting {
     const run = (context: never) => look(context, input, answer.output);
     const operation = { ...call.operation, run } as typeof call.operation;
     const options = { ...call.options, idempotencyKey: undefined };
-    const { output } = await this.#execution.run({ ...call, operation, options }, input);
-    return { output, replayed: answer.replayed };
+    const again = await this.#execution.run({ ...call, operation, options }, input);
+    return { ...again, replayed: answer.replayed };
   }
 }
 

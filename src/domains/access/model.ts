@@ -10,7 +10,7 @@ import * as schema from '../../kernel/schema.ts';
  * States of a grant: in force → (expired | revoked), both final. It is revoked by its grantor, by its receiver or by an
  * administrator, and by itself when its grantor leaves the audience or is no longer active.
  */
-export const resources = ['memory', 'mail', 'events'] as const;
+export const resources = ['memory', 'mail', 'events', 'tasks', 'artifacts'] as const;
 
 export const act = z.enum(acts, `one of ${acts.join(', ')}`);
 export const right = z.enum(rights, `one of ${rights.join(', ')}`);

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { tasksSuite } from './tasks.ts';
+
+onEveryEngine('tasks', tasksSuite);
