@@ -1,4 +1,5 @@
 import * as fleet from './domains/fleet/checks.ts';
+import * as keys from './domains/keys/checks.ts';
 import * as locks from './domains/locks/checks.ts';
 import * as loop from './domains/loop/checks.ts';
 import * as mail from './domains/mail/checks.ts';
@@ -16,4 +17,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...fleet.stateChecks,
   ...loop.stateChecks,
   ...tasks.stateChecks,
+  ...keys.stateChecks,
 ];

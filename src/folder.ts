@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -7,7 +7,9 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeSync,
@@ -16,7 +18,14 @@ import { homedir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { invalid, RookeryError } from './kernel/errors.ts';
 import { newSigningKey, type Signer, signerFromPem, signerFromSeed } from './kernel/ledger/signer.ts';
-import { hkdf, keyLength } from './kernel/vault/primitives.ts';
+import { keyLength } from './kernel/vault/primitives.ts';
+import {
+  assertRootKey,
+  givenRootKey,
+  type RootKeys,
+  rootKeyFromText,
+  signingSeedOf,
+} from './kernel/vault/root.ts';
 
 export const memoryPath = ':memory:';
 export const databaseName = 'rookery.db';
@@ -31,7 +40,7 @@ export function dataFolderOf(environment: NodeJS.ProcessEnv): string {
 
 /** What opening a store takes beside its engine. */
 export interface Secrets {
-  readonly rootKey: Uint8Array;
+  readonly root: RootKeys;
   readonly signer: Signer;
 }
 
@@ -43,7 +52,7 @@ export function openFolder(
   const given = options.masterKey ?? process.env['ROOKERY_MASTER_KEY'];
   if (path === memoryPath) {
     const rootKey = given === undefined ? randomBytes(keyLength) : decodeKey(given);
-    return { file: path, rootKey, signer: derivedSigner(rootKey) };
+    return { file: path, root: givenRootKey(rootKey), signer: derivedSigner(rootKey) };
   }
   const absolute = resolve(path);
   const isFolder = existsSync(absolute) ? statSync(absolute).isDirectory() : extname(absolute) === '';
@@ -53,8 +62,8 @@ export function openFolder(
   const keyFile = own ? join(dirname(file), rootKeyName) : `${file}.key`;
   const signingKeyFile = own ? join(dirname(file), signingKeyName) : `${file}.signing.key`;
   // The root key first: a folder that is refused for it is left as it was.
-  const rootKey = given === undefined ? loadRootKey(keyFile, file) : decodeKey(given);
-  return { file, rootKey, signer: loadSigner(signingKeyFile) };
+  const root = given === undefined ? rootKeyInFile(keyFile, file) : givenRootKey(decodeKey(given));
+  return { file, root, signer: loadSigner(signingKeyFile) };
 }
 
 /** The keys of a store on a server, which has no folder to keep one in: the root key must be given. */
@@ -67,12 +76,12 @@ export function givenSecrets(options: { readonly masterKey?: Uint8Array | string
     );
   }
   const rootKey = decodeKey(given);
-  return { rootKey, signer: derivedSigner(rootKey) };
+  return { root: givenRootKey(rootKey), signer: derivedSigner(rootKey) };
 }
 
 /** The signing key of a store that has no folder of its own. */
 export function derivedSigner(rootKey: Uint8Array): Signer {
-  return signerFromSeed(hkdf(rootKey, new Uint8Array(0), 'rookery/ledger-signing/v1', keyLength));
+  return signerFromSeed(signingSeedOf(rootKey));
 }
 
 function loadSigner(keyFile: string): Signer {
@@ -98,8 +107,13 @@ function makeFolder(folder: string): void {
   }
 }
 
-function loadRootKey(keyFile: string, databaseFile: string): Uint8Array {
-  if (!existsSync(keyFile)) {
+/**
+ * The root key in a file of its own. A key that is to follow it lies beside it under a name of its own from before the
+ * commit that makes it the store's until it takes the file's place: whatever moment a crash picks, one of the files fits.
+ */
+function rootKeyInFile(keyFile: string, databaseFile: string): RootKeys {
+  const prepared = () => preparedKeys(keyFile);
+  if (!existsSync(keyFile) && prepared().length === 0) {
     if (existsSync(databaseFile) && statSync(databaseFile).size > 0 && !existsSync(keyFile)) {
       throw new RookeryError(
         'WRONG_KEY',
@@ -107,9 +121,74 @@ function loadRootKey(keyFile: string, databaseFile: string): Uint8Array {
         { keyFile },
       );
     }
-    createSecretFile(keyFile, `${randomBytes(keyLength).toString('base64')}\n`);
+    createSecretFile(keyFile, encodeKey(randomBytes(keyLength)));
   }
-  return decodeKey(readFileSync(keyFile, 'utf8').trim());
+  return {
+    // The prepared ones first: between two looks one of them may take the place of the other file, not the reverse.
+    candidates: () =>
+      prepared()
+        .concat(readKeys([keyFile]))
+        .reverse(),
+    settle(current) {
+      const own = preparedName(keyFile, current);
+      moveOver(own, keyFile);
+      for (const file of preparedFiles(keyFile)) rmSync(file, { force: true });
+    },
+    prepare: (next) => void createSecretFile(preparedName(keyFile, next), encodeKey(next)),
+    adopt: (next) => moveOver(preparedName(keyFile, next), keyFile),
+    given: false,
+  };
+}
+
+const fingerprintLength = 16;
+
+function preparedName(keyFile: string, key: Uint8Array): string {
+  return `${keyFile}.${createHash('sha256').update(key).digest('hex').slice(0, fingerprintLength)}`;
+}
+
+function preparedFiles(keyFile: string): string[] {
+  const name = new RegExp(`^[0-9a-f]{${fingerprintLength}}$`);
+  const start = `${basename(keyFile)}.`;
+  return readdirSync(dirname(keyFile))
+    .filter((file) => file.startsWith(start) && name.test(file.slice(start.length)))
+    .map((file) => join(dirname(keyFile), file));
+}
+
+function preparedKeys(keyFile: string): Uint8Array[] {
+  return readKeys(preparedFiles(keyFile));
+}
+
+/** The keys in those of the files that are there. */
+function readKeys(files: readonly string[]): Uint8Array[] {
+  return files.flatMap((file) => {
+    try {
+      return [rootKeyFromText(readFileSync(file, 'utf8'))];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  });
+}
+
+function encodeKey(key: Uint8Array): string {
+  return `${Buffer.from(key).toString('base64')}\n`;
+}
+
+/** Nothing where the file is gone: somebody else has moved it to the same place. */
+function moveOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  syncFolder(dirname(to));
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 /**
@@ -125,9 +204,7 @@ export function createSecretFile(file: string, content: string): boolean {
   try {
     linkSync(draft, file);
     chmodSync(file, 0o600);
-    const folder = openSync(dirname(file), 'r');
-    fsyncSync(folder);
-    closeSync(folder);
+    syncFolder(dirname(file));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -138,11 +215,7 @@ export function createSecretFile(file: string, content: string): boolean {
 }
 
 function decodeKey(key: Uint8Array | string): Uint8Array {
-  const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : key;
-  if (bytes.length === keyLength) return bytes;
-  throw new RookeryError(
-    'WRONG_KEY',
-    `the root key must be ${keyLength} bytes or their base64 (make one with: openssl rand -base64 32)`,
-    { lengthBytes: bytes.length },
-  );
+  if (typeof key === 'string') return rootKeyFromText(key);
+  assertRootKey(key);
+  return key;
 }

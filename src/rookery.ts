@@ -12,6 +12,7 @@ import type { Operation } from './kernel/operation.ts';
 import { type Observation, Store } from './kernel/store.ts';
 import type { Compression } from './kernel/vault/codecs.ts';
 import { type Operations, operations } from './operations.ts';
+import { erasures, sealedTables } from './sealed.ts';
 
 export interface RookeryOptions {
   /** A database file, or a folder that holds one; `:memory:` for a store that ends with the process. */
@@ -90,6 +91,8 @@ export async function openOver(
     engine,
     ...secrets,
     checks: stateChecks,
+    sealedTables,
+    erasures,
     assertFence,
     writeAccesses,
     clock: options.clock ?? systemClock,

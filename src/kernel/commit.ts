@@ -23,6 +23,10 @@ export interface Transaction {
   policyChanged(): void;
   /** The policy epoch, or undefined while this batch has changed it: then nothing may be cached. */
   readonly policyEpoch: number | undefined;
+  /** Keys changed: those that are remembered are void from here on, in every process. */
+  keysChanged(): void;
+  /** The key epoch, or undefined while this batch has changed it. */
+  readonly keyEpoch: number | undefined;
 }
 
 export interface Job<T> {
@@ -292,6 +296,7 @@ interface Mark {
   readonly topics: number;
   readonly fence: number;
   readonly policyEpoch: number;
+  readonly keyEpoch: number;
 }
 
 /** The side of a batch that belongs to one project. A rolled-back work leaves no trace here either. */
@@ -302,6 +307,7 @@ class ProjectWrites implements Transaction {
   readonly effects: (() => void)[] = [];
   readonly #committedFence: number;
   readonly #committedPolicy: number;
+  readonly #committedKeys: number;
   /** The number that the first entry of the running work gets. */
   #unit = 0;
 
@@ -309,6 +315,7 @@ class ProjectWrites implements Transaction {
     this.head = head;
     this.#committedFence = head.fence;
     this.#committedPolicy = head.policyEpoch;
+    this.#committedKeys = head.keyEpoch;
   }
 
   get project(): string {
@@ -323,9 +330,14 @@ class ProjectWrites implements Transaction {
     return this.head.policyEpoch === this.#committedPolicy ? this.#committedPolicy : undefined;
   }
 
+  get keyEpoch(): number | undefined {
+    return this.head.keyEpoch === this.#committedKeys ? this.#committedKeys : undefined;
+  }
+
   get dirty(): boolean {
-    const { fence, policyEpoch } = this.head;
-    return this.changes.length > 0 || fence !== this.#committedFence || policyEpoch !== this.#committedPolicy;
+    const { fence, policyEpoch, keyEpoch } = this.head;
+    const numbers = fence !== this.#committedFence || policyEpoch !== this.#committedPolicy;
+    return this.changes.length > 0 || numbers || keyEpoch !== this.#committedKeys;
   }
 
   record(change: Change): number {
@@ -349,11 +361,15 @@ class ProjectWrites implements Transaction {
     this.head.policyEpoch += 1;
   }
 
+  keysChanged(): void {
+    this.head.keyEpoch += 1;
+  }
+
   mark(): Mark {
-    const { fence, policyEpoch } = this.head;
-    const { changes, effects, topics } = this;
-    this.#unit = this.head.frontier.size + changes.length + 1;
-    return { changes: changes.length, effects: effects.length, topics: topics.length, fence, policyEpoch };
+    const { fence, policyEpoch, keyEpoch } = this.head;
+    const [changes, effects, topics] = [this.changes.length, this.effects.length, this.topics.length];
+    this.#unit = this.head.frontier.size + changes + 1;
+    return { changes, effects, topics, fence, policyEpoch, keyEpoch };
   }
 
   restore(mark: Mark): void {
@@ -362,5 +378,6 @@ class ProjectWrites implements Transaction {
     this.topics.length = mark.topics;
     this.head.fence = mark.fence;
     this.head.policyEpoch = mark.policyEpoch;
+    this.head.keyEpoch = mark.keyEpoch;
   }
 }

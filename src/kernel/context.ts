@@ -23,6 +23,7 @@ import type { Compression } from './vault/codecs.ts';
 import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
 import { nonceLength } from './vault/primitives.ts';
+import type { Erasure, SealedTable } from './vault/sealed.ts';
 import type { Work } from './work.ts';
 
 export { Denial, type Subject };
@@ -47,6 +48,15 @@ export interface Services {
   readonly accesses: Accesses;
   /** How new content is compressed. */
   readonly compression: Compression;
+  /** What rotating keys and erasing takes. */
+  readonly vault: {
+    readonly tables: readonly SealedTable[];
+    readonly erasures: readonly Erasure[];
+    /** Goes on with the work on keys behind the calls. */
+    readonly wake: (project: string) => void;
+    /** Whether the engine's log can be emptied of what was erased. */
+    readonly scrubs: boolean;
+  };
   /** What proving and verifying the ledger takes. */
   readonly ledger: {
     readonly keyring: Keyring;
@@ -97,6 +107,10 @@ export class ReadContext {
 
   get ledger(): Services['ledger'] {
     return this.services.ledger;
+  }
+
+  get vault(): Services['vault'] {
+    return this.services.vault;
   }
 
   /** Who asks. Without scopes, and so without access, when it is unknown, not active or outside its view's swarm. */

@@ -36,6 +36,12 @@ export interface Engine {
   /** Gives space back and lets the engine learn what its tables hold. Others may have to wait meanwhile. */
   optimize(what: Optimization): Promise<void>;
 
+  /**
+   * Sees to it that nothing that was overwritten is left in the engine's own log; false while others still read it. Absent
+   * where the engine cannot: see what an erasure says of it.
+   */
+  scrub?(): Promise<boolean>;
+
   /** Looks for structural damage; answers what it found. */
   check?(): Promise<string[]>;
 

@@ -46,6 +46,11 @@ export const errorCatalogue = {
     retryable: false,
     meaning: 'The position belongs to what is no longer there; the details say where to start again.',
   },
+  KEY_IN_USE: {
+    retryable: true,
+    meaning:
+      'Records still refer to the key, or it is the one that is written with; the details say how many.',
+  },
   LIMIT_REACHED: { retryable: true, meaning: 'A bounded queue or set is full.' },
   TIMEOUT: { retryable: true, meaning: 'The time allowed for waiting is over; nothing was changed.' },
   BUSY: {

@@ -13,9 +13,10 @@ import { Denial } from './denial.ts';
 import type { Engine } from './engine.ts';
 import { asRookeryError, type ErrorCode } from './errors.ts';
 import { Execution } from './execution.ts';
+import { randomText } from './ids.ts';
 import type { Verified } from './ledger/findings.ts';
 import { establishLog } from './ledger/log.ts';
-import type { Signer } from './ledger/signer.ts';
+import { type Signer, signerFromSeed } from './ledger/signer.ts';
 import type { StateCheck } from './ledger/state.ts';
 import { Hints } from './live/hints.ts';
 import { migrate } from './migrations/index.ts';
@@ -23,17 +24,24 @@ import { Notices } from './notices.ts';
 import { parse } from './parse.ts';
 import { type Compression, compressionFrom } from './vault/codecs.ts';
 import { Keyring } from './vault/keyring.ts';
+import type { RootKeys } from './vault/root.ts';
+import type { Erasure, SealedTable } from './vault/sealed.ts';
+import { Upkeep } from './vault/upkeep.ts';
 import { Waiting } from './waiting.ts';
 
 export interface StoreOptions {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly random: Random;
-  readonly rootKey: Uint8Array;
+  readonly root: RootKeys;
   /** Signs the checkpoints of the ledger. */
   readonly signer: Signer;
   /** What `audit verify` compares with the ledger. */
   readonly checks: readonly StateCheck[];
+  /** Every column of envelopes, for key rotation. */
+  readonly sealedTables: readonly SealedTable[];
+  /** What an erasure removes. */
+  readonly erasures: readonly Erasure[];
   /** Checks the lease that a change is made under. */
   readonly assertFence: Services['assertFence'];
   /** Writes down how often records were read. */
@@ -50,6 +58,8 @@ export interface Observation {
   readonly durationMs: number;
 }
 
+const holderLength = 20; // 100 bits
+
 const tracer = trace.getTracer('rookery');
 
 /**
@@ -64,6 +74,7 @@ export class Store {
   readonly commits: GroupCommit;
   readonly hints: Hints;
   readonly services: Services;
+  readonly upkeep: Upkeep;
   readonly #notices: Notices;
   readonly #execution: Execution;
   readonly #waiting: Waiting;
@@ -72,14 +83,16 @@ export class Store {
 
   /** Migrates, unlocks and opens. Throws before anything is written when the root key or the schema does not fit. */
   static async open(options: StoreOptions): Promise<Store> {
-    const keyring = new Keyring(options.rootKey, options.random);
     compressionFrom(options.compression);
+    const keyring = new Keyring(options.root, options.random);
     const now = options.clock.now();
     const log = await options.engine.transact(function* () {
       yield* migrate(options.engine.capabilities.dialect, now);
       yield* keyring.unlock(now);
       yield* noteOpening(now);
-      return yield* establishLog({ ...options, authenticate: keyring.authenticate });
+      const seed = yield* keyring.hierarchy.signingSeed();
+      const signer = seed ? signerFromSeed(seed) : options.signer;
+      return yield* establishLog({ ...options, signer, authenticate: keyring.authenticate });
     });
     const clock = steady(options.clock);
     return new Store({ ...options, clock }, { keyring, log, checks: options.checks });
@@ -101,6 +114,12 @@ export class Store {
       accesses: new Accesses((job) => this.commits.submit(job), options.writeAccesses),
       ledger,
       assertFence: options.assertFence,
+      vault: {
+        tables: options.sealedTables,
+        erasures: options.erasures,
+        wake: (project) => this.upkeep.wake(project),
+        scrubs: options.engine.scrub !== undefined,
+      },
     };
     this.commits = new GroupCommit({
       engine: options.engine,
@@ -114,6 +133,8 @@ export class Store {
       },
     });
     const { engine, commits, services, hints, clock } = this;
+    const holder = randomText(holderLength, options.random);
+    this.upkeep = new Upkeep({ engine, commits, services, tables: options.sealedTables, holder });
     this.#notices = new Notices(commits, services, clock);
     const now = (project: string) => this.now(project);
     this.#execution = new Execution({ engine, commits, services, notices: this.#notices, now });
@@ -167,6 +188,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    await this.upkeep.close();
     try {
       await this.#notices.close();
       await this.services.accesses.close();

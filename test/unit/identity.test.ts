@@ -24,6 +24,7 @@ const reviewed = new Set([
   'roles.grant agent',
   'roles.revoke agent',
   'roles.list agent',
+  'keys.erase agent',
 ]);
 
 /** The operations that would take an identity from their input. */

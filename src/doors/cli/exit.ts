@@ -36,6 +36,7 @@ export const exitOf: Record<ErrorCode, ExitStatus> = {
   DEADLOCK: 4,
   CURSOR_AHEAD: 2,
   CURSOR_EXPIRED: 4,
+  KEY_IN_USE: 4,
   LIMIT_REACHED: 75,
   TIMEOUT: 75,
   BUSY: 75,

@@ -22,6 +22,7 @@ export const statusOf: Record<ErrorCode, number> = {
   DEADLOCK: 409,
   CURSOR_AHEAD: 400,
   CURSOR_EXPIRED: 410,
+  KEY_IN_USE: 409,
   LIMIT_REACHED: 429,
   TIMEOUT: 408,
   BUSY: 503,

@@ -24,13 +24,17 @@ export class Fold {
   #until = new Float64Array(1024);
   #met = new Uint8Array(1024);
 
-  /** Takes the next entry. One that changes nothing (a read, a denial) is passed over. */
-  see(entry: Entry): void {
+  /**
+   * Takes the next entry. One that changes nothing (a read, a denial) is passed over. What its audience held up to
+   * `erasedUpTo` was erased, without a word on each thing.
+   */
+  see(entry: Entry, erasedUpTo = 0): void {
     if (!isChange(entry)) return;
     const known = this.#index.get(entry.resource);
     const i = known ?? this.#grow(entry.resource);
     const deletion = entry.facts?.['deleted'] === 1;
-    if (known === undefined || (!deletion && this.#until[i]! <= entry.time)) this.#born[i] = entry.seq;
+    const absent = known === undefined || this.#seq[i]! <= erasedUpTo;
+    if (absent || (!deletion && this.#until[i]! <= entry.time)) this.#born[i] = entry.seq;
     this.#seq[i] = entry.seq;
     this.#until[i] = deletion ? 0 : (entry.facts?.['expiresAt'] ?? Infinity);
   }

@@ -19,6 +19,8 @@ export interface Head {
   fence: number;
   /** Counts changes of memberships, grants and agent states: what identity caches are keyed by. */
   policyEpoch: number;
+  /** Counts changes of keys: what remembered keys are current by. */
+  keyEpoch: number;
 }
 
 export interface StoredHead {
@@ -34,10 +36,11 @@ interface HeadRow {
   epoch: number;
   fence: number;
   policy_epoch: number;
+  key_epoch: number;
   mac: Uint8Array;
 }
 
-const columns = 'size, frontier, clock_ms, epoch, fence, policy_epoch, mac';
+const columns = 'size, frontier, clock_ms, epoch, fence, policy_epoch, key_epoch, mac';
 
 const selectHead = statement(`SELECT ${columns} FROM ledger_heads WHERE project_id = $1`);
 
@@ -53,7 +56,8 @@ const insertHead = statement(`
   ON CONFLICT (project_id) DO NOTHING`);
 
 const updateHead = statement(`
-  UPDATE ledger_heads SET size = $2, frontier = $3, clock_ms = $4, fence = $5, policy_epoch = $6, mac = $7
+  UPDATE ledger_heads SET size = $2, frontier = $3, clock_ms = $4, fence = $5, policy_epoch = $6, key_epoch = $7,
+    mac = $8
   WHERE project_id = $1`);
 
 const insertProject = statement(`
@@ -84,13 +88,16 @@ function decodeHead(project: string, row: HeadRow): Head {
     epoch: row.epoch,
     fence: row.fence,
     policyEpoch: row.policy_epoch,
+    keyEpoch: row.key_epoch,
   };
 }
 
 export function* storeHead(head: Head, authenticate: (bytes: Uint8Array) => Uint8Array): Work<void> {
-  const { project, frontier, clockMs, fence, policyEpoch } = head;
-  const mac = authenticate(headBytes(head));
-  yield* change(updateHead, [project, frontier.size, frontier.toBytes(), clockMs, fence, policyEpoch, mac]);
+  const { project, frontier, clockMs, fence, policyEpoch, keyEpoch } = head;
+  yield* change(updateHead, [
+    ...[project, frontier.size, frontier.toBytes(), clockMs, fence, policyEpoch, keyEpoch],
+    authenticate(headBytes(head)),
+  ]);
 }
 
 /** A head that no commit has written yet has no code, and nothing that could be changed. */
@@ -98,8 +105,8 @@ export function isAuthentic(
   { head, mac }: StoredHead,
   authenticate: (bytes: Uint8Array) => Uint8Array,
 ): boolean {
-  const { frontier, clockMs, fence, policyEpoch } = head;
-  if (mac.length === 0) return frontier.size + clockMs + fence + policyEpoch === 0;
+  const { frontier, clockMs, fence, policyEpoch, keyEpoch } = head;
+  if (mac.length === 0) return frontier.size + clockMs + fence + policyEpoch + keyEpoch === 0;
   return equalBytes(mac, authenticate(headBytes(head)));
 }
 
@@ -109,9 +116,11 @@ export function assertAuthentic(stored: StoredHead, authenticate: (bytes: Uint8A
   throw new RookeryError('TAMPERED', `the head of the ledger was changed: run "audit verify"`, { project });
 }
 
-/** What the authentication code of a head covers: all of it. */
-export function headBytes({ project, frontier, clockMs, epoch, fence, policyEpoch }: Head): Uint8Array {
-  const numbers = [frontier.size, clockMs, epoch, fence, policyEpoch].join(' ');
+/** What the authentication code of a head covers: all of it. The key epoch counts where keys were ever changed. */
+export function headBytes(head: Head): Uint8Array {
+  const { project, frontier, clockMs, epoch, fence, policyEpoch, keyEpoch } = head;
+  const changed = keyEpoch === 0 ? [] : [keyEpoch];
+  const numbers = [frontier.size, clockMs, epoch, fence, policyEpoch, ...changed].join(' ');
   return Buffer.concat([Buffer.from(`rookery/head/v1\n${project}\n${numbers}\n`), frontier.toBytes()]);
 }
 

@@ -26,6 +26,10 @@ export class Log {
     return `rookery.local/${this.storeId}/${encodeURIComponent(project)}`;
   }
 
+  get publicKey(): Uint8Array {
+    return this.#signer.publicKey;
+  }
+
   sign(project: string, text: string): string {
     return signNote(text, this.originOf(project), this.#signer);
   }

@@ -1,8 +1,10 @@
 import type { ReadContext, Subject } from '../context.ts';
 import { RookeryError } from '../errors.ts';
+import { isErasure } from '../vault/erasure.ts';
 import { commitment, type DataKey, type Keyring } from '../vault/keyring.ts';
 import type { Parameter, Work } from '../work.ts';
 import { decodeEntry, type Entry } from './entry.ts';
+import type { Erasures } from './erasures.ts';
 import type { FindingKind, Report } from './findings.ts';
 import type { Fold, Standing } from './fold.ts';
 import { entryAt } from './statements.ts';
@@ -44,6 +46,8 @@ export interface StoredRecord {
   readonly entry?: string | null;
   /** It is the newest of its resource. */
   readonly current: boolean;
+  /** An erasure took what it says and left its place: the ledger must tell of it. */
+  readonly erased?: boolean;
   /** What does not agree with the entry, see `differing`. `birth` is the entry that made the resource, where known. */
   differences(entry: Entry, birth: Entry | undefined): string;
   /** The content that the entry committed to; undefined where the record holds none. */
@@ -56,6 +60,7 @@ export class StateComparison {
   readonly #keyring: Keyring;
   readonly #report: Report;
   readonly #fold: Fold;
+  readonly #erasures: Erasures;
   /** How many entries the fold has seen: later ones are newer than this run. */
   readonly #size: number;
   readonly #keys = new Map<string, DataKey[]>();
@@ -67,12 +72,14 @@ export class StateComparison {
     keyring: Keyring;
     report: Report;
     fold: Fold;
+    erasures: Erasures;
     size: number;
   }) {
     this.#context = options.context;
     this.#keyring = options.keyring;
     this.#report = options.report;
     this.#fold = options.fold;
+    this.#erasures = options.erasures;
     this.#size = options.size;
   }
 
@@ -92,7 +99,8 @@ export class StateComparison {
     const birth = standing && (yield* this.#birth(standing, record.seq));
     const columns = record.differences(entry, birth);
     if (columns !== '') this.#find('state-changed', record, `not as in entry ${record.seq}:${columns}`);
-    yield* this.#compareContent(record, entry);
+    if (!record.erased) return yield* this.#compareContent(record, entry);
+    if (!this.#erasures.cover(entry)) this.#find('state-changed', record, 'erased, and no entry tells of it');
   }
 
   /** Records of one thing follow each other: its pseudonym is made once. */
@@ -110,6 +118,7 @@ export class StateComparison {
       if (standing.deleted && !check.keepsDeleted) continue;
       const { seq } = standing;
       const entry = yield* readEntry(this.#context.project, seq);
+      if (entry && (isErasure(entry) || this.#erasures.cover(entry))) continue;
       const by = entry ? `, changed last by ${entry.actor} (${entry.op})` : '';
       const message = `the ledger knows it${by}, and no record is stored`;
       this.#report.add({

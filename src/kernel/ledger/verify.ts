@@ -2,6 +2,7 @@ import { isoTime } from '../clock.ts';
 import type { ReadContext } from '../context.ts';
 import type { Steps } from '../operation.ts';
 import { decodeEntry, type Entry } from './entry.ts';
+import { Erasures } from './erasures.ts';
 import { type FindingKind, Report, type Verified } from './findings.ts';
 import { Fold } from './fold.ts';
 import { differing, type StateCheck, StateComparison } from './state.ts';
@@ -40,6 +41,7 @@ export function* verifyLedger(options: VerifyOptions): Steps<Verified> {
   const report = new Report();
   const tree = new TreeVerification({ project, report, log, authenticate: keyring.authenticate });
   const folds = new Map(checks.map((check) => [check.kind, new Fold()]));
+  const erasures = new Erasures();
   yield () => tree.begin(options.remembered);
   let more = true;
   while (more) {
@@ -47,8 +49,10 @@ export function* verifyLedger(options: VerifyOptions): Steps<Verified> {
       const rows = yield* entryRowsBetween(project, tree.position, tree.size, pageSize);
       yield* tree.take(rows, (row) => {
         const entry = readRow(project, row, report);
-        if (typeof entry?.resource === 'string') folds.get(kindOf(entry.resource))?.see(entry);
         report.entries++;
+        if (typeof entry?.resource !== 'string') return;
+        erasures.see(entry);
+        folds.get(kindOf(entry.resource))?.see(entry, erasures.upTo(entry.scope));
       });
       more = rows.length === pageSize;
     };
@@ -58,20 +62,21 @@ export function* verifyLedger(options: VerifyOptions): Steps<Verified> {
     yield* tree.end();
     report.unsealed = (yield* unsealedCount(project))?.entries ?? 0;
   };
-  for (const check of checks) yield* compareState(check, folds.get(check.kind)!, tree.size, report, options);
+  const known = { erasures, size: tree.size };
+  for (const check of checks) yield* compareState(check, folds.get(check.kind)!, known, report, options);
   return report.result();
 }
 
 function* compareState(
   check: StateCheck,
   fold: Fold,
-  size: number,
+  { erasures, size }: { readonly erasures: Erasures; readonly size: number },
   report: Report,
   { context, onProgress }: VerifyOptions,
 ): Steps<void> {
   const { project } = context;
   const { keyring } = context.ledger;
-  const comparison = new StateComparison({ context, keyring, report, fold, size });
+  const comparison = new StateComparison({ context, keyring, report, fold, erasures, size });
   let after: Parameters<StateCheck['page']>[1];
   do {
     yield function* () {
@@ -83,12 +88,12 @@ function* compareState(
     onProgress?.({ project, phase: 'records', done: report.records, total: undefined });
   } while (after !== undefined);
   if (!check.complete) return;
-  yield* forgetNewer(project, fold, size);
+  yield* forgetNewer(project, fold, erasures, size);
   yield () => comparison.missing(check);
 }
 
 /** What was changed since this run began may be gone from where the run looked for it. */
-function* forgetNewer(project: string, fold: Fold, size: number): Steps<void> {
+function* forgetNewer(project: string, fold: Fold, erasures: Erasures, size: number): Steps<void> {
   if (fold.unmet().next().done) return;
   let position = size;
   let until = size;
@@ -98,7 +103,11 @@ function* forgetNewer(project: string, fold: Fold, size: number): Steps<void> {
   while (position < until) {
     yield function* () {
       const rows = yield* entriesAfter(project, position, pageSize);
-      for (const row of rows) fold.forget(decodeEntry(row.entry).resource);
+      for (const row of rows) {
+        const entry = decodeEntry(row.entry);
+        fold.forget(entry.resource);
+        erasures.see(entry);
+      }
       position = rows.at(-1)?.seq ?? until;
     };
   }

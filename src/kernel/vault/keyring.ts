@@ -3,25 +3,14 @@ import type { Random } from '../clock.ts';
 import type { Transaction } from '../commit.ts';
 import { RookeryError } from '../errors.ts';
 import type { Work } from '../work.ts';
-import { keyIdLength } from './envelope.ts';
-import {
-  equalBytes,
-  hkdf,
-  hmac,
-  keyLength,
-  type NestedKey,
-  nestedKey,
-  nestedMac,
-  secretKey,
-  unwrapKey,
-  wrapKey,
-} from './primitives.ts';
-import { addKey, type KeyRow, keyById, keysOf, primaryKey, reserveUses, retireKey } from './statements.ts';
+import { derive, Hierarchy, type Standing } from './hierarchy.ts';
+import { hmac, type NestedKey, nestedKey, nestedMac, secretKey } from './primitives.ts';
+import type { RootKeys } from './root.ts';
+import { type KeyRow, keyById, keysOf, primaryKey, reserveUses, wearOut } from './statements.ts';
 
 /**
- * The key hierarchy: root key → store key and project keys → one data key per scope. Rows hold wrapped keys only. From
- * a data key three keys are derived, so that no key serves two purposes: one encrypts, one commits (GCM itself does
- * not tell under which key a ciphertext was made), one salts the ledger's commitments.
+ * One data key, the key of one scope. From it three keys are derived, so that no key serves two purposes: one encrypts,
+ * one commits (GCM itself does not tell under which key a ciphertext was made), one salts the ledger's commitments.
  */
 export interface DataKey {
   readonly id: Uint8Array;
@@ -31,58 +20,35 @@ export interface DataKey {
   left: number;
 }
 
-interface ProjectKey {
-  readonly id: string;
-  readonly wrapping: KeyObject;
-  readonly pseudonym: NestedKey;
-  /** Gives each agent a key of its own, see `agentKey`. */
-  readonly agents: KeyObject;
-}
-
-const wrapName = 'aes256-kwp';
 /** Uses are reserved before they happen, in blocks: a crash can only count too many. */
 const useBlock = 2 ** 16;
 /** Random 96-bit nonces are safe for 2^32 uses of a key (NIST SP 800-38D); a new one is made long before. */
 const usesMax = 2 ** 30;
-const storeProject = '';
 
-/** The keys of one open store. Caches only what is committed. */
+/**
+ * The keys of one open store. Remembers only what is committed, and a primary key only for the key epoch at which it was
+ * one: each commit reads the epoch with the head, so no process seals under a key that another one has replaced.
+ */
 export class Keyring {
-  readonly #root: KeyObject;
-  readonly #random: Random;
-  readonly #projects = new Map<string, ProjectKey>();
-  readonly #primaries = new Map<string, DataKey>();
+  readonly hierarchy: Hierarchy;
+  readonly #primaries = new Map<string, { readonly epoch: number; readonly key: DataKey }>();
   readonly #byId = new Map<string, DataKey>();
-  #authentication: KeyObject | undefined;
 
-  constructor(rootKey: Uint8Array, random: Random) {
-    if (rootKey.length !== keyLength) {
-      throw new RookeryError(
-        'WRONG_KEY',
-        `the root key must have ${keyLength} bytes, this one has ${rootKey.length}`,
-      );
-    }
-    this.#root = secretKey(rootKey);
-    this.#random = random;
+  constructor(root: RootKeys, random: Random) {
+    this.hierarchy = new Hierarchy(root, random);
   }
 
-  /** Unwraps or creates the store key. A root key that is not this store's is refused here, before anything else. */
-  *unlock(now: number): Work<void> {
-    let row = yield* primaryKey(storeProject, 'store', '');
-    if (!row) {
-      yield* this.#create(storeProject, 'store', '', this.#root, null, now);
-      row = yield* primaryKey(storeProject, 'store', '');
-    }
-    this.#authentication = secretKey(derive(this.#unwrap(this.#root, row!), 'rookery/head/v1'));
+  /** Unwraps or creates the store's keys. A root key that is not this store's is refused here, before anything else. */
+  unlock(now: number): Work<void> {
+    return this.hierarchy.unlock(now);
   }
 
   /** Keyed hash over a ledger head. */
-  authenticate = (bytes: Uint8Array): Uint8Array => hmac(this.#authentication!, bytes);
+  authenticate = (bytes: Uint8Array): Uint8Array => this.hierarchy.authenticate(bytes);
 
   /** A name as the ledger knows it: the same name gives the same pseudonym, and nobody without the key can guess. */
   *pseudonym(tx: Transaction, kind: string, name: string): Work<string> {
-    const key = yield* this.#projectKey(tx);
-    return pseudonymOf(key, kind, name);
+    return pseudonymOf(yield* this.hierarchy.standingIn(tx), kind, name);
   }
 
   /** The same outside a transaction; undefined while the project has no key, and so no entries. */
@@ -92,34 +58,42 @@ export class Keyring {
 
   /** The same for many names, with one look at the store. */
   *pseudonyms(project: string): Work<((kind: string, name: string) => string) | undefined> {
-    const key = yield* this.#knownProjectKey(project);
-    return key && ((kind, name) => pseudonymOf(key, kind, name));
+    const standing = yield* this.hierarchy.standingOf(project);
+    return standing && ((kind, name) => pseudonymOf(standing, kind, name));
   }
 
   /** The key of what one agent has said, as the store vouches for it: no agent can make another's proof. */
   *agentKey(tx: Transaction, agent: string): Work<KeyObject> {
-    return agentKeyOf(yield* this.#projectKey(tx), agent);
+    return agentKeyOf(yield* this.hierarchy.standingIn(tx), agent);
   }
 
   /** The same outside a transaction; undefined while the project has no key. */
   *agentKeyIfAny(project: string, agent: string): Work<KeyObject | undefined> {
-    const key = yield* this.#knownProjectKey(project);
-    return key && agentKeyOf(key, agent);
+    const standing = yield* this.hierarchy.standingOf(project);
+    return standing && agentKeyOf(standing, agent);
   }
 
   /** The scope's current data key, made at its first use. */
   *primary(tx: Transaction, scope: string): Work<DataKey> {
-    const cached = this.#primaries.get(cacheKey(tx.project, scope));
-    if (cached) return cached;
-    const parent = yield* this.#projectKey(tx);
+    const place = cacheKey(tx.project, scope);
+    const epoch = tx.keyEpoch;
+    const remembered = this.#primaries.get(place);
+    if (remembered && remembered.epoch === epoch) return remembered.key;
+    if (remembered) this.forget(tx.project);
     let row = yield* primaryKey(tx.project, 'data', scope);
     if (!row) {
-      yield* this.#create(tx.project, 'data', scope, parent.wrapping, parent.id, tx.now);
-      row = yield* primaryKey(tx.project, 'data', scope);
+      yield* this.draft(tx, scope, 'primary');
+      row = (yield* primaryKey(tx.project, 'data', scope))!;
     }
-    const key = this.#dataKey(parent, row!);
-    tx.afterCommit(() => this.#primaries.set(cacheKey(tx.project, scope), key));
+    const key = yield* this.#dataKey(tx.project, row);
+    if (epoch !== undefined) tx.afterCommit(() => this.#primaries.set(place, { epoch, key }));
     return key;
+  }
+
+  /** Adds a data key for a scope; answers its id. */
+  *draft(tx: Transaction, scope: string, state: 'pending' | 'primary'): Work<string> {
+    const under = yield* this.hierarchy.wrappingIn(tx);
+    return yield* this.hierarchy.add(tx, { purpose: 'data', scope, state }, under);
   }
 
   /** Accounts for one encryption under the scope's key and answers the key to use. */
@@ -133,7 +107,8 @@ export class Keyring {
     yield* reserveUses(tx.project, id, useBlock);
     const row = yield* keyById(tx.project, id);
     if (row!.uses > usesMax) {
-      yield* retireKey(tx.project, id);
+      yield* wearOut(tx.project, id);
+      tx.keysChanged();
       this.#primaries.delete(cacheKey(tx.project, scope));
       return yield* this.forEncryption(tx, scope);
     }
@@ -145,90 +120,48 @@ export class Keyring {
 
   /** A data key by the id in an envelope. */
   *byId(project: string, id: Uint8Array): Work<DataKey> {
-    const cached = this.#byId.get(cacheKey(project, hex(id)));
+    const place = cacheKey(project, hex(id));
+    const cached = this.#byId.get(place);
     if (cached) return cached;
-    const parent = yield* this.#knownProjectKey(project);
     const row = yield* keyById(project, hex(id));
-    if (!parent || !row || row.purpose !== 'data') {
+    if (row?.purpose !== 'data') {
       throw new RookeryError('TAMPERED', 'the key of this record does not exist');
     }
-    const key = this.#dataKey(parent, row);
-    this.#byId.set(cacheKey(project, hex(id)), key);
+    if (row.retired_at !== null || row.state === 'destroyed') {
+      throw new RookeryError('TAMPERED', `the key of this record is ${row.state} and opens nothing any more`);
+    }
+    const key = yield* this.#dataKey(project, row);
+    this.#byId.set(place, key);
     return key;
   }
 
   /**
-   * The keys a scope has and had, for verification: a commitment was salted with the one that was current then. Never
-   * creates one.
+   * The keys a scope has and had, for verification: a commitment was salted with the one that was current then. A retired
+   * one opens nothing and still tells that; of a destroyed one nothing is left. Never creates one.
    */
   *ofScope(project: string, scope: string): Work<DataKey[]> {
-    const parent = yield* this.#knownProjectKey(project);
-    if (!parent) return [];
-    const rows = yield* keysOf(project, 'data', scope);
-    return rows.map((row) => this.#dataKey(parent, row));
-  }
-
-  *#projectKey(tx: Transaction): Work<ProjectKey> {
-    const known = this.#projects.get(tx.project);
-    if (known) return known;
-    let row = yield* primaryKey(tx.project, 'project', '');
-    if (!row) {
-      yield* this.#create(tx.project, 'project', '', this.#root, null, tx.now);
-      row = yield* primaryKey(tx.project, 'project', '');
+    const keys: DataKey[] = [];
+    for (const row of yield* keysOf(project, 'data', scope)) {
+      if (row.state !== 'destroyed') keys.push(yield* this.#dataKey(project, row));
     }
-    const key = this.#decodeProjectKey(row!);
-    tx.afterCommit(() => this.#projects.set(tx.project, key));
-    return key;
+    return keys;
   }
 
-  *#knownProjectKey(project: string): Work<ProjectKey | undefined> {
-    const known = this.#projects.get(project);
-    if (known) return known;
-    const row = yield* primaryKey(project, 'project', '');
-    return row && this.#decodeProjectKey(row);
-  }
-
-  *#create(
-    project: string,
-    purpose: string,
-    scope: string,
-    wrapping: KeyObject,
-    parent: string | null,
-    now: number,
-  ): Work<void> {
-    const secret = this.#random.bytes(keyLength);
-    const id = hex(this.#random.bytes(keyIdLength));
-    const wrapped = wrapKey(wrapping, secret);
-    const commitment = commit(secret);
-    yield* addKey(
-      project,
-      { id, parent_id: parent, purpose, scope, algorithm: wrapName, wrapped, commitment },
-      now,
-    );
-  }
-
-  #unwrap(wrapping: KeyObject, row: KeyRow): Buffer {
-    let secret: Buffer;
-    try {
-      secret = unwrapKey(wrapping, row.wrapped);
-    } catch (cause) {
-      throw new RookeryError('WRONG_KEY', 'the root key does not belong to this store', {}, { cause });
+  /** Drops what is remembered of a project's data keys. What JavaScript has copied of them is beyond reach. */
+  forget(project: string): void {
+    for (const cache of [this.#primaries, this.#byId]) {
+      for (const place of cache.keys()) if (place.startsWith(`${project}\n`)) cache.delete(place);
     }
-    if (!equalBytes(commit(secret), row.commitment)) {
-      throw new RookeryError('TAMPERED', 'a stored key does not match its commitment');
-    }
-    return secret;
   }
 
-  #decodeProjectKey(row: KeyRow): ProjectKey {
-    const secret = this.#unwrap(this.#root, row);
-    const wrapping = secretKey(derive(secret, 'rookery/wrap/v1'));
-    const pseudonym = nestedKey(secret, 'rookery/pseudonym/v1');
-    return { id: row.id, wrapping, pseudonym, agents: secretKey(derive(secret, 'rookery/agents/v1')) };
+  /** Projects of which data keys are remembered. */
+  remembered(): Set<string> {
+    const places = [...this.#primaries.keys(), ...this.#byId.keys()];
+    return new Set(places.map((place) => place.slice(0, place.indexOf('\n'))));
   }
 
-  #dataKey(parent: ProjectKey, row: KeyRow): DataKey {
-    const secret = this.#unwrap(parent.wrapping, row);
+  *#dataKey(project: string, row: KeyRow): Work<DataKey> {
+    const secret = yield* this.hierarchy.secretOf(project, row);
     return {
       id: Buffer.from(row.id, 'hex'),
       encryption: secretKey(derive(secret, 'rookery/enc/v1')),
@@ -250,20 +183,12 @@ export function commitment(key: DataKey, resource: string, revision: number, con
 
 const pseudonymLength = 22; // 132 bits
 
-function pseudonymOf(key: ProjectKey, kind: string, name: string): string {
-  return `${kind}/${nestedMac(key.pseudonym, `${kind}\n${name}`, 'base64url').slice(0, pseudonymLength)}`;
+function pseudonymOf({ names }: Standing, kind: string, name: string): string {
+  return `${kind}/${nestedMac(names, `${kind}\n${name}`, 'base64url').slice(0, pseudonymLength)}`;
 }
 
-function agentKeyOf({ agents }: ProjectKey, agent: string): KeyObject {
+function agentKeyOf({ agents }: Standing, agent: string): KeyObject {
   return secretKey(hmac(agents, agent));
-}
-
-function derive(secret: Uint8Array, purpose: string): Buffer {
-  return hkdf(secret, new Uint8Array(0), purpose, keyLength);
-}
-
-function commit(secret: Uint8Array): Buffer {
-  return derive(secret, 'rookery/commit/v1');
 }
 
 function hex(bytes: Uint8Array): string {

@@ -33,7 +33,8 @@ function makeStatements({ table, column, key, columns = {}, join = '' }: SealedT
   return {
     // No envelope leaves the page but eight bytes of each: a scan passes over megabytes of contents.
     scan: statement(`
-      SELECT ${own.join(', ')}, substr(t.${column}, ${markStart}, ${keyIdLength}) AS mark FROM ${table} t
+      SELECT ${own.join(', ')}, substr(t.${column}, ${markStart}, ${keyIdLength}) AS mark,
+        length(t.${column}) AS bytes FROM ${table} t
       WHERE t.project_id = $1 AND (${own.join(', ')}) > (${at(3).join(', ')}) ORDER BY ${own.join(', ')} LIMIT $2`),
     read: statement(`
       SELECT ${[...own, ...derived].join(', ')}, t.${column} AS envelope FROM ${table} t ${join}
@@ -43,9 +44,11 @@ function makeStatements({ table, column, key, columns = {}, join = '' }: SealedT
   };
 }
 
+export type ScannedRow = SealedRow & { mark: Uint8Array | null; bytes: number | null };
+
 /** Rows after a position, sealed or not, each with the id of the key that its envelope names, if it is one. */
 export const scanSealed = (project: string, table: SealedTable, after: readonly Parameter[], limit: number) =>
-  many<SealedRow & { mark: Uint8Array | null }>(statementsOf(table).scan, [project, limit, ...after]);
+  many<ScannedRow>(statementsOf(table).scan, [project, limit, ...after]);
 
 /** One row with its envelope. */
 export const sealedRow = (project: string, table: SealedTable, key: readonly Parameter[]) =>

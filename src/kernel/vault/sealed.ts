@@ -3,7 +3,7 @@ import type { Parameter, Work } from '../work.ts';
 import type { Binding } from './envelope.ts';
 
 /** A row as a sealed table's statements answer it, by the names that the table gives its columns. */
-export type SealedRow = Readonly<Record<string, string | number | null>>;
+export type SealedRow = Readonly<Record<string, string | number | Uint8Array | null>>;
 
 /**
  * A column of envelopes, told so that key rotation can find, open, seal and replace each one. Every column that
@@ -47,6 +47,11 @@ export interface Erasure {
   readonly noun: string;
   /** Deletes; answers how many records that were. */
   erase(context: WriteContext, subject: ErasedSubject): Work<number>;
+}
+
+/** The row's place in the order of a scan. */
+export function placeOf(table: SealedTable, row: SealedRow): Parameter[] {
+  return Object.keys(table.key).map((name) => row[name]!);
 }
 
 /** The first position of a scan. */

@@ -11,7 +11,7 @@ import { select } from '../../support/statements.ts';
 
 /** Columns of bytes that hold no contents. */
 const noContents = new Set([
-  ...['keys.wrapped', 'keys.commitment', 'keys.mark', 'tokens.secret_hash', 'ledger_heads.frontier'],
+  ...['keys.wrapped', 'keys.commitment', 'tokens.secret_hash', 'ledger_heads.frontier'],
   ...['ledger_heads.mac', 'audit_log.leaf', 'ledger_tiles.hash', 'ledger_checkpoints.root'],
 ]);
 

@@ -1,3 +1,4 @@
+import { levelOf, sealedByDefault } from '../../../kernel/access/model.ts';
 import { isoTime } from '../../../kernel/clock.ts';
 import type { ReadContext } from '../../../kernel/context.ts';
 import type { Entry } from '../../../kernel/ledger/entry.ts';
@@ -51,6 +52,8 @@ function recordOf(context: ReadContext, row: ChronicleRow, next: ChronicleRow | 
     label: `${labelOf(row)}, event ${row.sequence_number}`,
     seq: row.seq,
     current: !next || !sameStream(row, next),
+    // Private contents are sealed, always: in clear, it says that it is gone.
+    erased: row.sealed === null && sealedByDefault(levelOf(row.scope)),
     differences: (entry) => differences(row, entry),
     *content() {
       return contentText([yield* recordedContent(context, row)]);

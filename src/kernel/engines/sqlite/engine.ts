@@ -169,6 +169,12 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  /** Folds the write-ahead log back and cuts it to nothing; `secure_delete` has overwritten the pages themselves. */
+  async scrub(): Promise<boolean> {
+    this.#assertOpen();
+    return !this.#held && this.#checkpoint();
+  }
+
   async check(): Promise<string[]> {
     this.#assertOpen();
     const rows = this.#connection.db.prepare('PRAGMA quick_check').all();
@@ -294,12 +300,14 @@ export class SqliteEngine implements Engine {
     return this.#connection.execute(request);
   };
 
-  #checkpoint(): void {
+  /** Whether all of the log was folded back. */
+  #checkpoint(): boolean {
     try {
-      this.#connection.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      return this.#connection.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()!['busy'] === 0;
     } catch (error) {
       // Another process still reads, or there is no room: what is in the log is safe there, until somebody folds it back.
       if (!isBusy(error) && !isFull(error)) throw translate(error);
+      return false;
     }
   }
 
