@@ -113,7 +113,10 @@ function recordOf<Row extends Kept>(context: ReadContext, checked: Checking<Row>
 }
 
 function timesDiffer(row: RecordRow, entry: Entry): string {
-  return differing('expires_at', row.expires_at, entry.facts?.['expiresAt']);
+  return (
+    differing('expires_at', row.expires_at, entry.facts?.['expiresAt']) +
+    differing('shown_until', row.shown_until, entry.facts?.['shownUntil'])
+  );
 }
 
 /** What plain SQL reads beside the content must be what the content says; nothing where that is sealed. */

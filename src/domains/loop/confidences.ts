@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { scopes } from '../../kernel/access/model.ts';
-import type { ReadContext } from '../../kernel/context.ts';
+import type { ReadContext, WriteContext } from '../../kernel/context.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
@@ -9,7 +9,7 @@ import { endConfidence, pruned } from './endings.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
 import { readConfidences } from './reports.ts';
-import { type ConfidenceRow, confidenceOf, putConfidence } from './statements.ts';
+import { type ConfidenceRow, confidenceOf, type Place, putConfidence } from './statements.ts';
 
 const { said, place, keeping, reading } = model;
 
@@ -25,46 +25,50 @@ export const reportConfidence = mutation({
   positional: ['phase', 'confidence'],
   *run(context, input) {
     const identity = yield* context.identity();
-    const {
-      phase,
-      iteration,
-      ttl,
-      confidence,
-      reasoning,
-      blockers,
-      timestamp = context.now,
-      metadata,
-    } = input;
+    const { phase, iteration } = input;
     const swarm = records.swarmForWriting(identity, input.swarm);
-    const owner = context.agent;
-    const content = records.encodeSaid('confidence', {
-      confidence,
-      reasoning,
-      blockers,
-      timestamp,
-      metadata,
-    });
-    const before = yield* confidenceOf(context.project, { swarm, phase, owner, iteration });
-    if (before && !records.isLive(before, context.now)) yield* endConfidence(context, before, pruned);
-    const current = before && records.isLive(before, context.now) ? before : undefined;
-    const row = {
-      ...{ swarm, phase, iteration, owner, scope: scopes.private(owner) },
-      revision: (current?.revision ?? 0) + 1,
-      created_at: current?.created_at ?? context.now,
-      updated_at: context.now,
-      expires_at: model.expiryOf(model.classes.confidence, ttl, context.now),
-      seq: 0,
-    };
-    const { revision, expires_at: expiresAt } = row;
-    const kept = yield* records.keep(context, records.named.confidence(row), {
-      ...{ content, revision, facts: { expiresAt }, action: 'loop3_confidence' },
-    });
-    const stored: ConfidenceRow = { ...row, ...kept };
-    if ((yield* putConfidence(context.project, stored)) !== 1) throw changedMeanwhile(phase);
+    const place = { swarm, phase, iteration, owner: context.agent };
+    const current = yield* currentRow(context, place);
+    const { confidence, reasoning, blockers, timestamp = context.now, metadata } = input;
+    const said = { confidence, reasoning, blockers, timestamp, metadata };
+    const content = records.encodeSaid('confidence', said);
+    const stored = yield* put(context, { ...place, current, content, ttl: input.ttl });
     context.tx.touch(`loop/${swarm}/${phase}`);
     return viewOf(stored, content);
   },
 });
+
+type Own = Place & { readonly iteration: number; readonly owner: string };
+
+/** The row to be replaced; one that is past its time is ended first. */
+function* currentRow(context: WriteContext, of: Own): Work<ConfidenceRow | undefined> {
+  const row = yield* confidenceOf(context.project, of);
+  if (!row || records.isLive(row, context.now)) return row;
+  yield* endConfidence(context, row, pruned);
+  return undefined;
+}
+
+function* put(
+  context: WriteContext,
+  {
+    current,
+    content,
+    ttl,
+    ...place
+  }: Own & { current: ConfidenceRow | undefined; content: string; ttl: number | undefined },
+): Work<ConfidenceRow> {
+  const { now } = context;
+  const lifetime = model.lifetimeOf(model.classes.confidence, ttl, now);
+  const revision = (current?.revision ?? 0) + 1;
+  const scope = scopes.private(place.owner);
+  const kept = yield* records.keep(context, records.named.confidence({ ...place, scope }), {
+    ...{ content, revision, facts: records.factsOf(lifetime), action: 'loop3_confidence' },
+  });
+  const created_at = current?.created_at ?? now;
+  const row = { ...place, scope, revision, ...kept, ...lifetime, created_at, updated_at: now };
+  if ((yield* putConfidence(context.project, row)) !== 1) throw changedMeanwhile(place.phase);
+  return row;
+}
 
 function changedMeanwhile(phase: string): RookeryError {
   return new RookeryError('REVISION_CONFLICT', `the confidence for ${phase} changed meanwhile`, { phase });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scopeFor, sealedByDefault } from '../../kernel/access/model.ts';
+import { scopeFor } from '../../kernel/access/model.ts';
 import type { ReadContext, WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
@@ -30,50 +30,66 @@ export const recordConsensus = mutation({
   access: 'write',
   route: 'POST /api/v1/loop/{phase}/consensus',
   *run(context, input) {
-    const identity = yield* context.identity();
-    const { phase, id, iteration, ttl, encrypt, validationResults, threshold, currentScore, status } = input;
     assertSound(input);
+    const identity = yield* context.identity();
+    const { phase, id, encrypt, validationResults } = input;
     const swarm = records.swarmForWriting(identity, input.swarm);
     const level = model.levelIn(model.classes.consensus, input.level);
     const scope = scopeFor(identity, level, level === 'swarm' ? swarm : undefined);
-    const { resolvedAt } = input;
     const current = yield* currentRow(context, { swarm, phase, id, scope });
-    const timestamp = input.timestamp ?? (current ? current.created_at : context.now);
-    const said = { iteration, threshold, currentScore, status, timestamp, resolvedAt };
-    const content = records.encodeSaid('consensus', said);
-    if (current && (yield* isFinal(context, current, content))) {
-      yield* addVotes(context, current, validationResults, { encrypt, closed: true });
-      return yield* viewed(context, current);
-    }
-    const name = records.named.consensus({ swarm, phase, id, scope });
-    const revision = (current?.revision ?? 0) + 1;
-    const expiresAt = model.expiryOf(model.classes.consensus, ttl, context.now);
-    const kept = yield* records.keep(context, name, {
-      ...{ content, revision, encrypt, action: 'loop2_consensus' },
-      facts: { expiresAt, iteration },
-    });
-    const inClear = !sealedByDefault(level) && encrypt !== true;
-    const row: ConsensusRow = {
-      ...{ swarm, phase, id, scope, iteration, revision, ...kept, author: context.agent },
-      ...{ owner: current?.owner ?? context.agent, created_at: current?.created_at ?? context.now },
-      ...{ updated_at: context.now, expires_at: expiresAt },
-      status: inClear ? status : null,
-      score: inClear ? currentScore : null,
-      threshold: inClear ? threshold : null,
-    };
-    if ((yield* putConsensus(context.project, row)) !== 1)
-      throw new RookeryError('REVISION_CONFLICT', `consensus ${id} changed meanwhile`, { id });
-    yield* addVotes(context, row, validationResults, { encrypt, closed: false });
+    const said = saidOf(input, current?.created_at ?? context.now);
+    const closed = current !== undefined && (yield* isFinal(context, current, said));
+    const row = closed
+      ? current
+      : yield* put(context, { swarm, phase, id, scope }, { ...input, said, current });
+    yield* addVotes(context, row, validationResults, { encrypt, closed });
     context.tx.touch(`loop/${swarm}/${phase}`);
     return yield* viewed(context, row);
   },
 });
 
-interface Claims {
+type Said = Omit<Pick<model.Consensus, keyof typeof agreed | 'iteration'>, 'timestamp'> & {
+  readonly timestamp: number;
+};
+
+function saidOf(input: Claims & { readonly timestamp?: number | undefined }, otherwise: number): Said {
+  const { iteration, threshold, currentScore, status, timestamp = otherwise, resolvedAt } = input;
+  return { iteration, threshold, currentScore, status, timestamp, resolvedAt };
+}
+
+interface Change {
+  readonly said: Said;
+  readonly current: ConsensusRow | undefined;
+  readonly ttl?: number | undefined;
+  readonly encrypt?: boolean | undefined;
+}
+
+function* put(
+  context: WriteContext,
+  of: Place & { id: string; scope: string },
+  { said, current, ttl, encrypt }: Change,
+): Work<ConsensusRow> {
+  const { agent, now } = context;
+  const { iteration, status, currentScore: score, threshold } = said;
+  const lifetime = model.lifetimeOf(model.classes.consensus, ttl, now);
+  const revision = (current?.revision ?? 0) + 1;
+  const kept = yield* records.keep(context, records.named.consensus(of), {
+    ...{ content: records.encodeSaid('consensus', said), revision, encrypt, action: 'loop2_consensus' },
+    facts: { ...records.factsOf(lifetime), iteration },
+  });
+  const columns = records.isClosed(of.scope, encrypt)
+    ? { status: null, score: null, threshold: null }
+    : { status, score, threshold };
+  const row: ConsensusRow = {
+    ...{ ...of, iteration, revision, ...kept, ...lifetime, ...columns, author: agent, updated_at: now },
+    ...{ owner: current?.owner ?? agent, created_at: current?.created_at ?? now },
+  };
+  if ((yield* putConsensus(context.project, row)) === 1) return row;
+  throw new RookeryError('REVISION_CONFLICT', `consensus ${of.id} changed meanwhile`, { id: of.id });
+}
+
+interface Claims extends Omit<Said, 'timestamp'> {
   readonly phase: string;
-  readonly status: model.ConsensusStatus;
-  readonly currentScore: number;
-  readonly threshold: number;
   readonly validationResults: readonly model.ValidationResult[];
 }
 
@@ -101,11 +117,11 @@ function* currentRow(
 }
 
 /** Whether it is final; then what is given must be what is stored. */
-function* isFinal(context: ReadContext, row: ConsensusRow, content: string): Work<boolean> {
+function* isFinal(context: ReadContext, row: ConsensusRow, said: Said): Work<boolean> {
   const stored = yield* saidIn(context, row);
   const { status } = JSON.parse(stored) as { status: model.ConsensusStatus };
   if (status === 'pending') return false;
-  records.assertSame('consensus', row.id, stored, content);
+  records.assertSame('consensus', row.id, stored, records.encodeSaid('consensus', said));
   return true;
 }
 

@@ -37,40 +37,40 @@ export const decide = mutation({
     const current = yield* currentRow(context, place);
     const timestamp = said.timestamp ?? current?.created_at ?? context.now;
     const decision = { iteration, ...said, timestamp };
-    if (current) {
-      const stored = yield* contentOf(context, current);
-      const { tasks: _, ...before } = JSON.parse(stored) as Stored;
-      records.assertSame('decision', id, JSON.stringify(before), records.encodeSaid('decision', decision));
-      return viewOf(current, stored);
-    }
-    const tasks: string[] = [];
-    const content = records.encodeSaid('decision', { ...decision, tasks });
-    const expiresAt = model.expiryOf(model.classes.decision, ttl, context.now);
-    const risk = said.decision === 'ESCALATE' ? 'high' : 'medium';
-    const kept = yield* records.keep(context, records.named.decision(place), {
-      ...{
-        content,
-        revision: records.written,
-        risk,
-        action: 'loop4_decision',
-        facts: { expiresAt, iteration },
-      },
-    });
-    const row: DecisionRow = {
-      ...{
-        ...place,
-        iteration,
-        owner: context.agent,
-        ...kept,
-        created_at: context.now,
-        expires_at: expiresAt,
-      },
-    };
-    yield* addDecision(context.project, row);
-    context.tx.touch(`loop/${swarm}/${phase}`);
-    return viewOf(row, content);
+    return current ? yield* again(context, current, decision) : yield* add(context, place, decision, ttl);
   },
 });
+
+type Said = Omit<Stored, 'tasks'>;
+
+/** The answer to a decision that is there already, when it says the same. */
+function* again(context: WriteContext, row: DecisionRow, decision: Said): Work<model.Decision> {
+  const stored = yield* contentOf(context, row);
+  const { tasks: _, ...before } = JSON.parse(stored) as Stored;
+  records.assertSame('decision', row.id, JSON.stringify(before), records.encodeSaid('decision', decision));
+  return viewOf(row, stored);
+}
+
+function* add(
+  context: WriteContext,
+  place: Place & { id: string; scope: string },
+  decision: Said,
+  ttl: number | undefined,
+): Work<model.Decision> {
+  const tasks: string[] = [];
+  const content = records.encodeSaid('decision', { ...decision, tasks });
+  const lifetime = model.lifetimeOf(model.classes.decision, ttl, context.now);
+  const { iteration } = decision;
+  const kept = yield* records.keep(context, records.named.decision(place), {
+    ...{ content, revision: records.written, action: 'loop4_decision' },
+    facts: { ...records.factsOf(lifetime), iteration },
+    risk: decision.decision === 'ESCALATE' ? 'high' : 'medium',
+  });
+  const row = { ...place, iteration, owner: context.agent, ...kept, ...lifetime, created_at: context.now };
+  yield* addDecision(context.project, row);
+  context.tx.touch(`loop/${place.swarm}/${place.phase}`);
+  return viewOf(row, content);
+}
 
 function notForEverybody(context: WriteContext, place: Place): Denial {
   const message = `${context.agent} does not hold the role that decides`;

@@ -37,9 +37,20 @@ export function levelIn(own: RecordClass, asked: Level | undefined): Level {
   return asked !== undefined && own.narrower.includes(asked) ? asked : own.level;
 }
 
-/** A record lives for the time of its class, or as long as was asked for where that is longer. */
-export function expiryOf(own: RecordClass, ttlSeconds: number | undefined, now: number): number {
-  return now + 1000 * Math.max(own.retentionSeconds, ttlSeconds ?? 0);
+/** How long a copy in Redis lives where nobody says. */
+const shownSeconds = day;
+
+/** The two ends of a record, as its row has them, in milliseconds on the store clock. */
+export interface Lifetime {
+  readonly expires_at: number;
+  /** Of its copy in Redis. */
+  readonly shown_until: number;
+}
+
+/** A record lives for the time of its class, or as long as was asked for its copy where that is longer. */
+export function lifetimeOf(own: RecordClass, ttlSeconds: number = shownSeconds, now: number): Lifetime {
+  const shown_until = now + 1000 * ttlSeconds;
+  return { shown_until, expires_at: Math.max(now + 1000 * own.retentionSeconds, shown_until) };
 }
 
 /** Ids that become part of a key: `cfn/phase-<phase>/…`. */
@@ -72,7 +83,7 @@ export const keeping = {
     .min(1, 'at least 1')
     .max(limits.ttlSecondsMax, `at most ${limits.ttlSecondsMax} seconds`)
     .optional()
-    .describe('Seconds that a copy in Redis lives; the record itself lives longer'),
+    .describe('Seconds that its copy in Redis lives; a day when left out'),
   encrypt: z.boolean().optional().describe('Encrypt at rest; private, team and system always are'),
 };
 

@@ -9,7 +9,7 @@ import {
 import { RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import type { Work } from '../../kernel/work.ts';
-import { keys, type ValidationResult } from './model.ts';
+import { keys, type Lifetime, type ValidationResult } from './model.ts';
 import type {
   ConfidenceRow,
   ConsensusRow,
@@ -50,7 +50,13 @@ export function phaseSubject({ swarm, phase }: Place, scope: string): Subject {
 }
 
 export const named = {
-  confidence: ({ swarm, phase, owner, iteration, scope }: Omit<ConfidenceRow, keyof Stored>): Named => ({
+  confidence: ({
+    swarm,
+    phase,
+    owner,
+    iteration,
+    scope,
+  }: Pick<ConfidenceRow, 'swarm' | 'phase' | 'owner' | 'iteration' | 'scope'>): Named => ({
     kind: 'loop-confidence',
     table: 'loop_confidences',
     record: [swarm, phase, owner, String(iteration)].join('\n'),
@@ -71,7 +77,14 @@ export const named = {
     swarm,
     key: keys.consensus(phase, id),
   }),
-  vote: ({ swarm, phase, consensus, scope, validator, type }: Omit<VoteRow, keyof Stored>): Named => ({
+  vote: ({
+    swarm,
+    phase,
+    consensus,
+    scope,
+    validator,
+    type,
+  }: Pick<VoteRow, 'swarm' | 'phase' | 'consensus' | 'scope' | 'validator' | 'type'>): Named => ({
     kind: 'loop-vote',
     table: 'loop_votes',
     record: [swarm, phase, consensus, validator, type].join('\n'),
@@ -111,11 +124,16 @@ export function bindingOf({ table, record, scope }: Named, revision: number) {
 export interface Said {
   readonly content: string;
   readonly revision: number;
-  /** Numbers that the entry states beside the record's columns. */
+  /** Numbers among the record's columns, which the entry states too. */
   readonly facts: Readonly<Record<string, number>>;
   readonly encrypt?: boolean | undefined;
   readonly action: string;
   readonly risk?: 'low' | 'medium' | 'high';
+}
+
+/** Whether what is said to an audience lies sealed: by its level, or because it was asked for. */
+export function isClosed(scope: string, encrypt: boolean | undefined): boolean {
+  return sealedByDefault(levelOf(scope)) || encrypt === true;
 }
 
 /** Seals what was said, or not, and records it; the row keeps both. */
@@ -124,7 +142,7 @@ export function* keep(
   name: Named,
   { content, revision, facts, encrypt, action, risk }: Said,
 ): Work<Stored & { seq: number }> {
-  const closed = sealedByDefault(levelOf(name.scope)) || encrypt === true;
+  const closed = isClosed(name.scope, encrypt);
   const stored = yield* context.seal(content, closed, bindingOf(name, revision));
   const { key, kind, swarm } = name;
   const seq = yield* context.record(subjectOf(name), {
@@ -149,6 +167,11 @@ export function encodeSaid(field: string, said: Readonly<Record<string, unknown>
 
 export function isLive(row: Pick<RecordRow, 'expires_at'>, now: number): boolean {
   return row.expires_at > now;
+}
+
+/** The ends of a record, as its entry states them. */
+export function factsOf({ expires_at: expiresAt, shown_until: shownUntil }: Lifetime) {
+  return { expiresAt, shownUntil };
 }
 
 /** A page as the caller asked for it, with one row more to tell whether others follow. */

@@ -12,6 +12,7 @@ export interface RecordRow {
   seq: number;
   created_at: number;
   expires_at: number;
+  shown_until: number;
   value: string | null;
   sealed: Uint8Array | null;
 }
@@ -35,7 +36,7 @@ export interface DecisionRow extends RecordRow {
   id: string;
 }
 
-export interface VoteRow extends Omit<RecordRow, 'iteration' | 'expires_at'> {
+export interface VoteRow extends Omit<RecordRow, 'iteration' | 'expires_at' | 'shown_until'> {
   consensus: string;
   validator: string;
   type: string;
@@ -43,7 +44,7 @@ export interface VoteRow extends Omit<RecordRow, 'iteration' | 'expires_at'> {
 }
 
 const record =
-  't.swarm, t.phase, t.iteration, t.owner, t.scope, t.seq, t.created_at, t.expires_at, t.value, t.sealed';
+  't.swarm, t.phase, t.iteration, t.owner, t.scope, t.seq, t.created_at, t.expires_at, t.shown_until, t.value, t.sealed';
 const confidenceColumns = `${record}, t.revision, t.updated_at`;
 const consensusColumns = `${record}, t.id, t.author, t.revision, t.updated_at, t.status, t.score, t.threshold`;
 const decisionColumns = `${record}, t.id`;
@@ -110,11 +111,12 @@ export interface Place {
 
 const upsertConfidence = statement(`
   INSERT INTO loop_confidences (project_id, swarm, phase, iteration, owner, scope, revision, seq, created_at, updated_at,
-    expires_at, value, sealed)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    expires_at, shown_until, value, sealed)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
   ON CONFLICT (project_id, swarm, phase, owner, iteration) DO UPDATE
     SET revision = excluded.revision, seq = excluded.seq, updated_at = excluded.updated_at,
-        expires_at = excluded.expires_at, value = excluded.value, sealed = excluded.sealed
+        expires_at = excluded.expires_at, shown_until = excluded.shown_until, value = excluded.value,
+        sealed = excluded.sealed
     WHERE loop_confidences.revision = excluded.revision - 1`);
 export const putConfidence = (project: string, row: ConfidenceRow) =>
   change(upsertConfidence, [
@@ -129,6 +131,7 @@ export const putConfidence = (project: string, row: ConfidenceRow) =>
     row.created_at,
     row.updated_at,
     row.expires_at,
+    row.shown_until,
     row.value,
     row.sealed,
   ]);
@@ -174,11 +177,12 @@ export const consensusOf = (project: string, of: Place & { id: string; scope: st
 
 const upsertConsensus = statement(`
   INSERT INTO loop_consensus (project_id, swarm, phase, id, iteration, owner, author, scope, revision, seq, created_at,
-    updated_at, expires_at, status, score, threshold, value, sealed)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    updated_at, expires_at, shown_until, status, score, threshold, value, sealed)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
   ON CONFLICT (project_id, swarm, phase, id, scope) DO UPDATE
     SET iteration = excluded.iteration, author = excluded.author, revision = excluded.revision, seq = excluded.seq,
-        updated_at = excluded.updated_at, expires_at = excluded.expires_at, status = excluded.status,
+        updated_at = excluded.updated_at, expires_at = excluded.expires_at,
+        shown_until = excluded.shown_until, status = excluded.status,
         score = excluded.score, threshold = excluded.threshold, value = excluded.value, sealed = excluded.sealed
     WHERE loop_consensus.revision = excluded.revision - 1`);
 export const putConsensus = (project: string, row: ConsensusRow) =>
@@ -196,6 +200,7 @@ export const putConsensus = (project: string, row: ConsensusRow) =>
     row.created_at,
     row.updated_at,
     row.expires_at,
+    row.shown_until,
     row.status,
     row.score,
     row.threshold,
@@ -271,9 +276,9 @@ export const newestDecision = (project: string, { swarm, phase }: Place, now: nu
   one<{ seq: number; iteration: number }>(selectNewestDecision, [project, swarm, phase, now]);
 
 const insertDecision = statement(`
-  INSERT INTO loop_decisions (project_id, swarm, phase, id, iteration, owner, scope, seq, created_at, expires_at, value,
-    sealed)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`);
+  INSERT INTO loop_decisions (project_id, swarm, phase, id, iteration, owner, scope, seq, created_at, expires_at,
+    shown_until, value, sealed)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`);
 export const addDecision = (project: string, row: DecisionRow) =>
   change(insertDecision, [
     project,
@@ -286,6 +291,7 @@ export const addDecision = (project: string, row: DecisionRow) =>
     row.seq,
     row.created_at,
     row.expires_at,
+    row.shown_until,
     row.value,
     row.sealed,
   ]);

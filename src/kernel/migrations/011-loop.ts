@@ -2,7 +2,7 @@ import { type Migration, oneOf, portable } from './migration.ts';
 
 /**
  * Records of the loop. Columns in clear say which phase, round and agent a record is of and when it ends; what was said
- * lies in `value` or `sealed`. `status`, `score` and `threshold` are null where the record is sealed.
+ * lies in `value` or `sealed`; `shown_until` is the end of its copy in Redis. `status`, `score` and `threshold` are null where the record is sealed.
  */
 export const loop: Migration = {
   number: 11,
@@ -24,6 +24,7 @@ export const loop: Migration = {
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
+        shown_until BIGINT NOT NULL,
         value TEXT,
         sealed BLOB,
         PRIMARY KEY (project_id, swarm, phase, owner, iteration)
@@ -44,6 +45,7 @@ export const loop: Migration = {
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
+        shown_until BIGINT NOT NULL,
         status TEXT CHECK (status IS NULL OR ${oneOf('status', 'pending', 'achieved', 'failed')}),
         score REAL,
         threshold REAL,
@@ -81,6 +83,7 @@ export const loop: Migration = {
         seq BIGINT NOT NULL,
         created_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
+        shown_until BIGINT NOT NULL,
         value TEXT,
         sealed BLOB,
         PRIMARY KEY (project_id, swarm, phase, id, scope)
