@@ -3,6 +3,7 @@ import { scopeFor, scopes } from '../../kernel/access/model.ts';
 import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import type { Work } from '../../kernel/work.ts';
+import { createTask } from '../tasks/operations.ts';
 import { endDecision, pruned } from './endings.ts';
 import * as model from './model.ts';
 import * as records from './records.ts';
@@ -14,7 +15,7 @@ export const decide = mutation({
   name: 'loop.decide',
   summary: 'Decide whether a phase proceeds, defers issues or escalates',
   description:
-    'For members of the system audience alone; encrypted. Final: the same id with the same content answers what is stored. Kept for 365 days, or for "ttl" where that is longer.',
+    'For members of the system audience alone; encrypted. Final: the same id with the same content answers what is stored. DEFER makes a task of each deferred issue in the same transaction. Kept for 365 days, or for "ttl" where that is longer.',
   input: z.strictObject({
     ...place,
     id: model.recordId,
@@ -57,7 +58,7 @@ function* add(
   decision: Said,
   ttl: number | undefined,
 ): Work<model.Decision> {
-  const tasks: string[] = [];
+  const tasks = decision.decision === 'DEFER' ? yield* defer(context, place, decision) : [];
   const content = records.encodeSaid('decision', { ...decision, tasks });
   const lifetime = model.lifetimeOf(model.classes.decision, ttl, context.now);
   const { iteration } = decision;
@@ -71,6 +72,38 @@ function* add(
   context.tx.touch(`loop/${place.swarm}/${place.phase}`);
   return viewOf(row, content);
 }
+
+/**
+ * A task for each issue that waits, in the order of the decision; answers their ids. The project may claim them, and
+ * what the decision said of them lies encrypted as it does there.
+ */
+function* defer(
+  context: WriteContext,
+  { swarm, phase, id }: Place & { id: string },
+  { deferredIssues: issues = [], iteration }: Said,
+): Work<string[]> {
+  const tasks: string[] = [];
+  for (const [i, description] of issues.entries()) {
+    const task = yield* createTask(context, {
+      ...{
+        title: `Deferred from ${phase}, ${i + 1} of ${issues.length}`,
+        type: 'backlog',
+        priority: backlogPriority,
+      },
+      ...{
+        description,
+        level: 'project',
+        encrypt: true,
+        metadata: { swarm, phase, iteration, decision: id },
+      },
+    });
+    tasks.push(task.id);
+  }
+  return tasks;
+}
+
+/** Behind all that a phase needs. */
+const backlogPriority = 10;
 
 function notForEverybody(context: WriteContext, place: Place): Denial {
   const message = `${context.agent} does not hold the role that decides`;

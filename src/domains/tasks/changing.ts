@@ -57,7 +57,8 @@ function* columnsOf(context: WriteContext, row: TaskRow, input: UpdateInput): Wo
       : [...new Set(input.capabilities)].sort();
   const priority = input.priority ?? row.priority;
   return {
-    ...(yield* storeSaid(context, { id: row.id, scope: row.scope, revision }, said)),
+    // What was encrypted stays so when it changes.
+    ...(yield* storeSaid(context, { id: row.id, scope: row.scope, revision }, said, row.sealed !== null)),
     title: input.title ?? row.title,
     priority,
     place: row.ready_at === null ? row.place : placeOf(priority, row.ready_at),

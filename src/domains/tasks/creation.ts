@@ -128,7 +128,7 @@ function* rowOf(
   const { now, agent } = context;
   const capabilities = [...new Set(input.capabilities)].sort();
   const readyAt = Math.max(input.readyAt ?? now, now);
-  const stored = yield* storeSaid(context, { id, scope, revision: 1 }, said);
+  const stored = yield* storeSaid(context, { id, scope, revision: 1 }, said, input.encrypt);
   const when = isOpen
     ? { status: 'blocked' as const, ready_at: readyAt > now ? readyAt : null, due_at: null, place: 0 }
     : {

@@ -106,6 +106,10 @@ export const createInput = z.strictObject({
   payload: described.payload.optional(),
   level: schema.level.default('project').describe('Who may read, claim and change it'),
   audience: schema.id.optional().describe('Which team, swarm or agent, where the level alone does not say'),
+  encrypt: z
+    .boolean()
+    .optional()
+    .describe('Encrypt what it says, the title apart; at levels private, team and system that is always so'),
   metadata: described.metadata.default({}),
 });
 export type CreateInput = z.output<typeof createInput>;

@@ -144,7 +144,9 @@ export function loopAccessSuite(harness: Harness): void {
     await rookery.fleet.register({ id: 'product-owner', system: true });
     await rookery.as('coder-1').loop.reportConfidence({ ...report, encrypt: false });
     const owner = rookery.as('product-owner');
-    await owner.loop.decide({ ...ruling, encrypt: false });
+    const { tasks } = await owner.loop.decide({ ...ruling, encrypt: false });
+    // What is said anew of a deferred issue is as hidden as the issue was.
+    await owner.tasks.update({ task: tasks[0]!, description: `${ruling.deferredIssues![0]}, later` });
     await owner.loop.recordConsensus({
       ...agreement,
       encrypt: true,

@@ -181,4 +181,23 @@ export function loopRecordSuite(harness: Harness): void {
       await expect(call()).rejects.toMatchObject({ code: 'INVALID_INPUT', details: { field } });
     expect(await labelled(rookery)).toHaveLength(before);
   });
+
+  it('makes one task of each deferred issue, in the transaction of the decision [CF-C05]', async () => {
+    const rookery = await harness.open();
+    await rookery.fleet.register({ id: 'product-owner', system: true });
+    const owner = rookery.as('product-owner');
+    const { tasks: ids } = await owner.loop.decide(ruling);
+    expect((await owner.loop.decide(ruling)).tasks).toEqual(ids);
+    await owner.loop.decide({ ...ruling, id: 'd2', decision: 'PROCEED' });
+    const { tasks } = await rookery.as('coder-1').tasks.list({ type: 'backlog' });
+    expect(tasks.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    const found = await Promise.all(ids.map((task) => rookery.as('coder-1').tasks.get({ task })));
+    expect(found.map((task) => task!.description)).toEqual(ruling.deferredIssues);
+    expect(found[0]).toMatchObject({ level: 'project', priority: 10, title: 'Deferred from auth, 1 of 3' });
+    // A text that no task takes makes no decision either.
+    const unfit = { ...ruling, id: 'd3', deferredIssues: ['fits', 'x'.repeat(1024 * 1024 + 1)] };
+    await expect(owner.loop.decide(unfit)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect((await owner.loop.decisions({ phase: 'auth' })).decisions).toHaveLength(2);
+    expect((await rookery.tasks.list({ type: 'backlog' })).tasks).toHaveLength(3);
+  });
 }
