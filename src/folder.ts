@@ -59,11 +59,16 @@ export function openFolder(
   const file = isFolder ? join(absolute, databaseName) : absolute;
   makeFolder(dirname(file));
   const own = basename(file) === databaseName;
-  const keyFile = own ? join(dirname(file), rootKeyName) : `${file}.key`;
+  const keyFile = rootKeyFileOf(file);
   const signingKeyFile = own ? join(dirname(file), signingKeyName) : `${file}.signing.key`;
   // The root key first: a folder that is refused for it is left as it was.
   const root = given === undefined ? rootKeyInFile(keyFile, file) : givenRootKey(decodeKey(given));
   return { file, root, signer: loadSigner(signingKeyFile) };
+}
+
+/** Where the root key of a database file lies, unless it is given. */
+export function rootKeyFileOf(file: string): string {
+  return basename(file) === databaseName ? join(dirname(file), rootKeyName) : `${file}.key`;
 }
 
 /** The keys of a store on a server, which has no folder to keep one in: the root key must be given. */

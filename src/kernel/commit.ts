@@ -41,6 +41,7 @@ export interface Committed {
   readonly topics: ReadonlySet<string>;
   /** The store clock of the commit. */
   readonly now: number;
+  readonly policyEpoch: number;
 }
 
 /** Thrown out of a batch that has to be run again with savepoints. */
@@ -230,10 +231,11 @@ class Batch {
 
   committed(): Committed[] {
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
-    return [...this.#projects.values()].map(({ project, topics, changes, now }) => ({
+    return [...this.#projects.values()].map(({ project, topics, changes, now, head }) => ({
       project,
       topics: new Set(changes.length > 0 ? [...topics, ledgerTopic] : topics),
       now,
+      policyEpoch: head.policyEpoch,
     }));
   }
 

@@ -19,8 +19,8 @@ import { newId, randomText } from './ids.ts';
 import type { Change, Labels, Risk } from './ledger/entry.ts';
 import type { Log } from './ledger/log.ts';
 import type { StateCheck } from './ledger/state.ts';
-import type { Compression } from './vault/codecs.ts';
-import { type Binding, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
+import { type Compression, compressing } from './vault/codecs.ts';
+import { type Binding, isCompressed, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
 import { nonceLength } from './vault/primitives.ts';
 import type { Erasure, SealedTable } from './vault/sealed.ts';
@@ -57,6 +57,8 @@ export interface Services {
     /** Whether the engine's log can be emptied of what was erased. */
     readonly scrubs: boolean;
   };
+  /** How much content this process has stored so far in either way, those that were rolled back included. */
+  readonly stored: { encrypted: number; compressed: number };
   /** What proving and verifying the ledger takes. */
   readonly ledger: {
     readonly keyring: Keyring;
@@ -256,17 +258,28 @@ export class WriteContext extends ReadContext {
     this.tx.record({ ...entryOf(this.#call, resource, subject.scope), decision: 'allow', facts, labels });
   }
 
-  /** Content as it is to be stored: sealed, compressed or as it is. */
-  *seal(content: string, encrypt: boolean, binding: Omit<Binding, 'project'>): Work<Stored> {
-    const { compression } = this.services;
+  /** Content as it is to be stored: sealed, compressed or as it is. `compress` overrides the store's threshold. */
+  *seal(
+    content: string,
+    encrypt: boolean,
+    binding: Omit<Binding, 'project'>,
+    compress?: boolean,
+  ): Work<Stored> {
+    const { stored: counts } = this.services;
+    const compression = compressing(this.services.compression, compress);
     if (!encrypt) {
       const packed = packClear(content, compression);
-      return packed ? { value: null, sealed: packed } : { value: content, sealed: null };
+      if (!packed) return { value: content, sealed: null };
+      counts.compressed++;
+      return { value: null, sealed: packed };
     }
     const key = yield* this.keyring.forEncryption(this.tx, binding.scope);
     const nonce = this.services.random.bytes(nonceLength);
     const bound = { ...binding, project: this.project };
-    return { value: null, sealed: packSealed(key, nonce, bound, content, compression) };
+    const sealed = packSealed(key, nonce, bound, content, compression);
+    counts.encrypted++;
+    if (isCompressed(sealed)) counts.compressed++;
+    return { value: null, sealed };
   }
 }
 

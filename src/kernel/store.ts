@@ -1,5 +1,6 @@
 import { type SpanStatusCode, trace } from '@opentelemetry/api';
 import type { z } from 'zod';
+import { PolicyEpochs } from './access/epochs.ts';
 import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
 import { noteOpening } from './access/presence.ts';
@@ -75,6 +76,8 @@ export class Store {
   readonly hints: Hints;
   readonly services: Services;
   readonly upkeep: Upkeep;
+  /** The policy epoch, for caches of what was derived from memberships, roles and grants. */
+  readonly policy: PolicyEpochs;
   readonly #notices: Notices;
   readonly #execution: Execution;
   readonly #waiting: Waiting;
@@ -106,11 +109,13 @@ export class Store {
     this.keyring = keyring;
     this.#observe = options.observe;
     this.hints = new Hints(options.engine);
+    this.policy = new PolicyEpochs(options.engine, options.clock);
     this.services = {
       keyring,
       identities: new Identities(keyring),
       random: options.random,
       compression: compressionFrom(options.compression),
+      stored: { encrypted: 0, compressed: 0 },
       accesses: new Accesses((job) => this.commits.submit(job), options.writeAccesses),
       ledger,
       assertFence: options.assertFence,
@@ -126,8 +131,9 @@ export class Store {
       clock: options.clock,
       authenticate: keyring.authenticate,
       onCommitted: (committed) => {
-        for (const { project, topics, now } of committed) {
+        for (const { project, topics, now, policyEpoch } of committed) {
           this.#clocks.set(project, now);
+          this.policy.committed(project, policyEpoch);
           this.hints.publish(project, topics);
         }
       },

@@ -13,6 +13,7 @@ interface Rewrite extends items.Address {
   readonly level: NonNullable<items.Address['level']>;
   readonly ttl?: number | undefined;
   readonly encrypt?: boolean | undefined;
+  readonly compress?: boolean | undefined;
   readonly type?: model.Type | undefined;
 }
 
@@ -32,6 +33,7 @@ function* rewrite(
     scope,
     content: encodeValue(field, value),
     encrypt: input.encrypt ?? items.staysEncrypted(alive),
+    compress: input.compress,
     type: input.type,
     expiresAt: input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now),
   });

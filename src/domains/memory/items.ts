@@ -157,6 +157,7 @@ export interface Writing {
   readonly scope: string;
   readonly content: string;
   readonly encrypt?: boolean | undefined;
+  readonly compress?: boolean | undefined;
   readonly expiresAt: number | null;
   /** Absent: as before, or "data". */
   readonly type?: Type | undefined;
@@ -179,7 +180,8 @@ export function* write(
   const encrypt = writing.encrypt ?? sealedByDefault(level);
   const alive = current && isLive(current, now) ? current : undefined;
   const type = writing.type ?? alive?.type ?? 'data';
-  const stored = yield* context.seal(content, encrypt, bindingOf(namespace, key, scope, revision));
+  const binding = bindingOf(namespace, key, scope, revision);
+  const stored = yield* context.seal(content, encrypt, binding, writing.compress);
   const seq = yield* context.record(subjectOf(namespace, key, scope), {
     revision: [before, revision],
     content,

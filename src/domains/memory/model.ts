@@ -40,6 +40,10 @@ export const writing = {
   audience: address.audience,
   ttl: ttl.optional(),
   encrypt: z.boolean().optional().describe('Encrypt at rest; private, team and system always are'),
+  compress: z
+    .boolean()
+    .optional()
+    .describe('Compress whatever its length, or never; above a threshold where nothing is said'),
   type: type.optional().describe('What kind of data it is; "data" where nothing was said'),
 };
 

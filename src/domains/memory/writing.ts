@@ -31,7 +31,6 @@ export const set = mutation({
       ...input,
       scope,
       content,
-      encrypt: input.encrypt,
       expiresAt,
     });
   },
@@ -80,9 +79,7 @@ export const mset = mutation({
       const content = encodeValue(`entries.${i}.value`, value);
       const { scope, current } = yield* items.forWriting(context, { ...shared, key });
       items.assertRevision(expectedRevision, current, context.now, `entries.${i}.expectedRevision`);
-      const { namespace, encrypt, type } = shared;
-      const writing = { namespace, key, scope, content, encrypt, expiresAt, type };
-      written.push(yield* items.write(context, current, writing));
+      written.push(yield* items.write(context, current, { ...shared, key, scope, content, expiresAt }));
     }
     return { items: written };
   },

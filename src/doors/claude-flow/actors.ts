@@ -1,12 +1,14 @@
 import type { z } from 'zod';
 import * as fleet from '../../domains/fleet/operations.ts';
+import * as roles from '../../domains/fleet/roles.ts';
 import type { Principal, Right } from '../../kernel/access/model.ts';
 import { scopes } from '../../kernel/access/model.ts';
-import { agentById, groupById, membershipsAt } from '../../kernel/access/statements.ts';
+import { agentById, membershipsAt } from '../../kernel/access/statements.ts';
 import type { CallOptions } from '../../kernel/call.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import type { Rookery } from '../../rookery.ts';
+import { AccessCache } from './access-cache.ts';
 import { translated } from './errors.ts';
 
 /** Whom an object of this door speaks for where a call does not say. */
@@ -34,6 +36,8 @@ const doorName = 'claude-flow';
 const agentRights: ReadonlySet<Right> = new Set<Right>(['read', 'write']);
 const administratorRights: ReadonlySet<Right> = new Set<Right>(['read', 'write', 'admin']);
 
+const decisionsKeptMs = 300_000;
+
 /** The ids that hold their role in every swarm, as the seeds expect. */
 export const boundIds = ['system', 'product-owner'] as const;
 
@@ -44,10 +48,16 @@ export const boundIds = ['system', 'product-owner'] as const;
 export class Actors {
   readonly #rookery: Rookery;
   readonly #place: Where;
-  readonly #known = new Set<string>();
+  /** What was decided about access, for as long as it holds. */
+  readonly access: AccessCache;
 
-  constructor(rookery: Rookery, { agentId, swarmId, projectId = 'default' }: Place) {
+  constructor(
+    rookery: Rookery,
+    { agentId, swarmId, projectId = 'default' }: Place,
+    keptMs: number = decisionsKeptMs,
+  ) {
     this.#rookery = rookery;
+    this.access = new AccessCache(rookery.store.policy, projectId, keptMs);
     this.#place = { agentId, swarmId, projectId };
   }
 
@@ -55,19 +65,19 @@ export class Actors {
     return this.#place;
   }
 
-  /** Makes the swarm where it is missing, with the agents whose ids stand for their role. */
+  /** Makes the swarm and the object's own agent where they are missing, and binds the ids that stand for a role. */
   async settle(): Promise<void> {
-    const { swarmId, projectId } = this.#place;
-    const { engine } = this.#rookery.store;
-    if (await engine.read(() => groupById(projectId, 'swarms', swarmId))) return;
-    await this.administer(fleet.createSwarm, { id: swarmId });
+    await this.principal();
     for (const id of boundIds) await this.#bind(id);
   }
 
-  async #bind(id: string): Promise<void> {
-    const { engine } = this.#rookery.store;
-    if (await engine.read(() => agentById(this.#place.projectId, id))) return;
-    await this.administer(fleet.register, { id, type: id, swarm: this.#place.swarmId, system: true });
+  /** Once for each swarm: a role that was taken away since is not given back. */
+  async #bind(id: (typeof boundIds)[number]): Promise<void> {
+    const { swarmId: swarm } = this.#place;
+    const given = await this.administer(roles.list, { agent: id, swarm, ended: true, limit: 1 });
+    if (given.roles.length > 0) return;
+    const reason = `the id ${id} stands for its role`;
+    await this.administer(roles.grant, { agent: id, role: id, swarm, reason });
   }
 
   /** Runs an operation as an agent, in the seeds' words where it is refused. */
@@ -100,20 +110,24 @@ export class Actors {
    * The agent of a call, made in the object's own project when it is new. Another project must have it already:
    * naming one makes nobody a member.
    */
-  async principal({ agentId = this.#place.agentId, projectId }: Acting = {}): Promise<Principal> {
-    const { projectId: own, swarmId } = this.#place;
-    const project = projectId ?? own;
-    const principal = { project, agent: agentId, rights: agentRights };
-    const name = `${project}\n${agentId}`;
-    if (this.#known.has(name)) return principal;
-    const { engine } = this.#rookery.store;
-    if (!(await engine.read(() => agentById(project, agentId)))) {
-      if (project !== own)
-        throw new RookeryError('FORBIDDEN', `agent ${agentId} is not a member of project ${project}`);
-      await this.#rookery.store.invoke(fleet.heartbeat, { ...principal, swarm: swarmId }, {});
-    }
-    this.#known.add(name);
+  async principal({
+    agentId = this.#place.agentId,
+    projectId = this.#place.projectId,
+  }: Acting = {}): Promise<Principal> {
+    const principal = { project: projectId, agent: agentId, rights: agentRights };
+    const question = `agent\n${projectId}\n${agentId}`;
+    await this.access.decide(question, () => this.#exists(principal));
     return principal;
+  }
+
+  async #exists(principal: Principal): Promise<{ decision: true }> {
+    const { project, agent } = principal;
+    const { engine } = this.#rookery.store;
+    if (await engine.read(() => agentById(project, agent))) return { decision: true };
+    if (project !== this.#place.projectId)
+      throw new RookeryError('FORBIDDEN', `agent ${agent} is not a member of project ${project}`);
+    await this.#rookery.store.invoke(fleet.heartbeat, { ...principal, swarm: this.#place.swarmId }, {});
+    return { decision: true };
   }
 
   /** Whether an agent belongs to a team or swarm, asked afresh each time. */

@@ -17,3 +17,8 @@ export async function translated<T>(run: () => Promise<T>): Promise<T> {
     throw inSeedWords(error);
   }
 }
+
+/** Whether a refusal is one for lack of a right. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && isRookeryError(error.cause, 'FORBIDDEN');
+}

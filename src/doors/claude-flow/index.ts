@@ -3,3 +3,6 @@
  * are those of the domains beneath.
  */
 export { ACLLevel, type ACLLevelInput, type ACLScheme } from './levels.ts';
+export { MemoryStoreAdapter, type MemoryStoreOptions, type MemoryStoreStats } from './memory/adapter.ts';
+export { type MemoryStats, type StoredEntry, SwarmMemoryManager } from './memory/manager.ts';
+export type { MemoryCallOptions, MemorySetOptions, SwarmMemoryOptions } from './memory/options.ts';

@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { memoryPath } from '../../folder.ts';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { createSecretFile, memoryPath, rootKeyFileOf } from '../../folder.ts';
 import { createFile } from '../../kernel/engines/sqlite/connection.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { openRookery, type Rookery, type RookeryOptions } from '../../rookery.ts';
@@ -18,6 +19,9 @@ export interface OpenStoreOptions {
 interface OpenStore {
   readonly path: string;
   readonly opening: Promise<Rookery>;
+  /** Where nobody gave a key: the one that was made for a memory database, else none, as it lies beside the file. */
+  readonly made?: Uint8Array | undefined;
+  readonly keyGiven: boolean;
   users: number;
 }
 
@@ -41,7 +45,9 @@ export class SharedStore {
     const name = nameOf(path, material, options.rookery);
     let entry = open.get(name);
     if (!entry) {
-      entry = { path, opening: openAt(path, material, options.rookery), users: 0 };
+      const made = material === undefined && path === memoryPath ? randomBytes(32) : undefined;
+      const opening = openAt(path, made ?? material, options.rookery);
+      entry = { path, opening, made, keyGiven: material !== undefined, users: 0 };
       open.set(name, entry);
     }
     entry.users++;
@@ -65,6 +71,30 @@ export class SharedStore {
     if (this.#released) throw new RookeryError('CLOSED', 'the store is closed');
     this.#entry.users++;
     return new SharedStore(this.#name, this.#entry, this.rookery);
+  }
+
+  /**
+   * A verified copy in one file, replacing what is there. Where nobody gave a key, the one in use is written beside the
+   * copy as it lies beside the database, mode 0600: without it the copy could not be opened.
+   */
+  async backup(file: string): Promise<string> {
+    const target = resolve(file);
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    await this.rookery.store.backup(target);
+    const key = this.#keyText();
+    if (key !== undefined) {
+      const keyFile = rootKeyFileOf(target);
+      rmSync(keyFile, { force: true });
+      createSecretFile(keyFile, key);
+    }
+    return target;
+  }
+
+  #keyText(): string | undefined {
+    const { made, keyGiven, path } = this.#entry;
+    if (made) return `${Buffer.from(made).toString('base64')}\n`;
+    const file = rootKeyFileOf(path);
+    return !keyGiven && existsSync(file) ? readFileSync(file, 'utf8') : undefined;
   }
 
   /** Gives the store back; the last user closes it, which finishes what is queued. Safe to repeat. */

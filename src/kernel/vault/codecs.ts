@@ -74,6 +74,12 @@ export function compressionFrom(given: Partial<Compression> = {}): Compression {
   return { codec, thresholdBytes };
 }
 
+/** The same settings for one record: from the first byte on, or never, where that is asked for. */
+export function compressing(settings: Compression, asked: boolean | undefined): Compression {
+  if (asked === undefined) return settings;
+  return { ...settings, thresholdBytes: asked ? 0 : Number.POSITIVE_INFINITY };
+}
+
 export function hasLz4(): boolean {
   try {
     lz4();

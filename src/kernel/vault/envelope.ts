@@ -60,6 +60,10 @@ export function keyIdOf(envelope: Uint8Array): Uint8Array | undefined {
     : envelope.subarray(headerLength, headerLength + keyIdLength);
 }
 
+export function isCompressed(envelope: Uint8Array): boolean {
+  return readHeader(envelope)[4] !== plainCodec;
+}
+
 export function unpack(envelope: Uint8Array, binding: Binding, key: DataKey | undefined): string {
   const header = readHeader(envelope);
   const codec = header[4]!;
