@@ -18,13 +18,13 @@ afterEach(async () => {
   for (const object of opened.splice(0)) await object.close();
 });
 
-function manager(options: SwarmMemoryOptions = {}): SwarmMemoryManager {
+function swarmMemory(options: SwarmMemoryOptions = {}): SwarmMemoryManager {
   const made = new SwarmMemoryManager(options);
   opened.push(made);
   return made;
 }
 
-function adapter(options: MemoryStoreOptions = {}): MemoryStoreAdapter {
+function memoryStore(options: MemoryStoreOptions = {}): MemoryStoreAdapter {
   const made = new MemoryStoreAdapter(options);
   opened.push(made);
   return made;
@@ -36,7 +36,7 @@ const [a1, a2, a3] = ['agent-1', 'agent-2', 'agent-3'].map((agentId) => ({ agent
 
 it('keeps a private entry for its owner alone, over a restart with the same key [CF-C20] [CF-R27]', async () => {
   const dbPath = file();
-  const first = manager({ dbPath, swarmId: 'my-swarm' });
+  const first = swarmMemory({ dbPath, swarmId: 'my-swarm' });
   const stored = await first.set('secret-key', 'secret-value', { ...a1, aclLevel: 1 });
   expect(stored).toEqual({
     ...{ id: 'default:secret-key', key: 'secret-key', value: 'secret-value', aclLevel: 1, version: 1 },
@@ -49,14 +49,14 @@ it('keeps a private entry for its owner alone, over a restart with the same key 
   const bytes = Buffer.concat([readFileSync(dbPath), readFileSync(`${dbPath}-wal`)]);
   expect(bytes.includes('secret-value')).toBe(false);
   await first.close();
-  const second = manager({ dbPath, swarmId: 'my-swarm' });
+  const second = swarmMemory({ dbPath, swarmId: 'my-swarm' });
   expect(await second.get('secret-key', a1)).toBe('secret-value');
   expect(await second.delete('secret-key', a1)).toBe(true);
   expect(await second.get('secret-key', a1)).toBeNull();
 });
 
 it('scopes a key by audience: nobody overwrites a private one [CF-C21] [CF-R10] [CF-R11]', async () => {
-  const memory = manager({ swarmId: 's' });
+  const memory = swarmMemory({ swarmId: 's' });
   await memory.set('k', 'one', { ...a1, aclLevel: ACLLevel.PRIVATE });
   await memory.set('k', 'two', { ...a2, aclLevel: 'private' });
   await memory.set('k', 'swarm', { ...a2, aclLevel: ACLLevel.SWARM });
@@ -67,7 +67,7 @@ it('scopes a key by audience: nobody overwrites a private one [CF-C21] [CF-R10] 
   expect(await memory.get('k', { ...a3, aclLevel: 1 })).toBeNull();
   // Another swarm on the same store has its own.
   const { store } = await memory.session();
-  const other = manager({ store, swarmId: 'other' });
+  const other = swarmMemory({ store, swarmId: 'other' });
   await other.set('k', 'elsewhere', { agentId: 'b-1', aclLevel: 3 });
   expect(await memory.get('k', a3)).toBe('swarm');
   expect(await other.get('k', { agentId: 'b-1' })).toBe('elsewhere');
@@ -75,7 +75,7 @@ it('scopes a key by audience: nobody overwrites a private one [CF-C21] [CF-R10] 
 });
 
 it('lets team, swarm and project select only what the agent belongs to [CF-R09] [CF-R14]', async () => {
-  const memory = manager({ swarmId: 's' });
+  const memory = swarmMemory({ swarmId: 's' });
   const { store } = await memory.session();
   await store.rookery.fleet.register({ id: 'in-red', team: 'red', swarm: 's' });
   const red = { agentId: 'in-red', teamId: 'red' };
@@ -102,12 +102,12 @@ it('lets team, swarm and project select only what the agent belongs to [CF-R09] 
   await expect(memory.set('k', 1, { ...a1, aclLevel: 6 })).rejects.toThrow(
     new RangeError('Invalid aclLevel'),
   );
-  const legacy = manager({ store, aclScheme: 'legacy-6' });
+  const legacy = swarmMemory({ store, aclScheme: 'legacy-6' });
   expect((await legacy.set('l', 1, { ...a1, aclLevel: 5 })).aclLevel).toBe(ACLLevel.PROJECT);
 });
 
 it('tells events of keys and levels, and never of a value or of what may not be known [CF-R12] [CF-R26]', async () => {
-  const memory = manager();
+  const memory = swarmMemory();
   const told: unknown[] = [];
   for (const event of ['initialized', 'get', 'set', 'delete', 'accessDenied', 'aclCacheCleared', 'closed'])
     memory.on(event, (data) => told.push([event, data]));
@@ -133,7 +133,7 @@ it('tells events of keys and levels, and never of a value or of what may not be 
 });
 
 it('clears for the system role alone, and the id without a role never is it', async () => {
-  const memory = manager();
+  const memory = swarmMemory();
   for (const [i, aclLevel] of [1, 2, 3, 4].entries())
     await memory.set(`k${i}`, i, { ...a1, aclLevel, namespace: i === 0 ? 'mine' : 'default' });
   const message = 'System-level access required for clear operation';
@@ -146,13 +146,13 @@ it('clears for the system role alone, and the id without a role never is it', as
   const { store } = await memory.session();
   await store.rookery.roles.revoke({ agent: 'system', role: 'system', swarm: 'default' });
   await expect(memory.clear({ agentId: 'system' })).rejects.toThrow(message);
-  await expect(manager({ store }).clear({ agentId: 'system' })).rejects.toThrow(message);
+  await expect(swarmMemory({ store }).clear({ agentId: 'system' })).rejects.toThrow(message);
 });
 
 it('measures what it stores, and encrypts and compresses as told [CF-R05] [CF-R29]', async () => {
   expect(hasLz4()).toBe(true);
   const dbPath = file();
-  const memory = manager({ dbPath, compressionThreshold: 100 });
+  const memory = swarmMemory({ dbPath, compressionThreshold: 100 });
   const text = 'abc'.repeat(100);
   await memory.set('private', text, { ...a1, aclLevel: 1, encrypt: false });
   await memory.set('swarm', text, { ...a1, aclLevel: 3, ttl: 0, compress: false });
@@ -187,7 +187,7 @@ it('measures what it stores, and encrypts and compresses as told [CF-R05] [CF-R2
 });
 
 it('round-trips every kind of value and every type [CF-R25]', async () => {
-  const memory = manager();
+  const memory = swarmMemory();
   const values = ['42', 42, true, null, { name: 'John Doe', list: [1, [2]] }, ''];
   for (const type of ['state', 'data', 'cache', 'session', 'artifact'] as const) {
     for (const value of values) {
@@ -203,8 +203,8 @@ it('round-trips every kind of value and every type [CF-R25]', async () => {
 
 it('lets entries live for their time on the clock of the store [CF-R04]', async () => {
   const clock = new ManualClock();
-  const memory = manager({ clock });
-  const adapted = adapter({ memoryManager: memory, defaultTTL: 10 });
+  const memory = swarmMemory({ clock });
+  const adapted = memoryStore({ memoryManager: memory, defaultTTL: 10 });
   await memory.set('day', 1);
   await memory.set('ever', 1, { ttl: 0 });
   await adapted.set('ten', 1);
@@ -219,7 +219,7 @@ it('lets entries live for their time on the clock of the store [CF-R04]', async 
 });
 
 it('counts exactly with 50 in parallel, and changes nothing where one value is bad [CF-C32]', async () => {
-  const store = adapter();
+  const store = memoryStore();
   const results = await Promise.all(Array.from({ length: 50 }, () => store.incr('n')));
   expect([...results].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   await expect(store.mset({ a: 1, b: Number.NaN })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
@@ -236,7 +236,7 @@ it('counts exactly with 50 in parallel, and changes nothing where one value is b
 });
 
 it('does what the adapter of the seed documents, in one namespace', async () => {
-  const store = adapter({ namespace: 'my-app' });
+  const store = memoryStore({ namespace: 'my-app' });
   const told: string[] = [];
   for (const event of [
     'adapterInitialized',
@@ -294,7 +294,7 @@ it('does what the adapter of the seed documents, in one namespace', async () => 
 });
 
 it('keeps keys, lists and patterns within what the agent may read [CF-R12]', async () => {
-  const store = adapter();
+  const store = memoryStore();
   await store.set('mine', 1, { ...a1, aclLevel: 1 });
   await store.set('k', 'private', { ...a1, aclLevel: 1 });
   await store.set('k', 'public', { ...a1, aclLevel: 4 });
@@ -316,12 +316,12 @@ it('backs up what can be opened again, with the key in use beside it where nobod
     file: { dbPath: join(folder, 'file.db') },
     given: { dbPath: join(folder, 'given.db'), encryptionKey: 'sixteen bytes and more' },
   })) {
-    const memory = manager(options);
+    const memory = swarmMemory(options);
     await memory.set('k', name, { ...a1, aclLevel: 1 });
     const copy = await memory.backup(join(folder, 'copies', `${name}.db`));
     expect(statSync(copy).mode & 0o777).toBe(0o600);
     const { dbPath: _, ...key } = options as SwarmMemoryOptions;
-    expect(await manager({ dbPath: copy, ...key }).get('k', a1)).toBe(name);
+    expect(await swarmMemory({ dbPath: copy, ...key }).get('k', a1)).toBe(name);
   }
   expect(readdirSync(join(folder, 'copies')).filter((name) => name.endsWith('.db.key'))).toEqual([
     'file.db.key',
