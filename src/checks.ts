@@ -6,6 +6,7 @@ import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
 import * as signals from './domains/signals/checks.ts';
 import * as tasks from './domains/tasks/checks.ts';
+import * as votes from './domains/votes/checks.ts';
 import type { StateCheck } from './kernel/ledger/state.ts';
 
 /** What `audit verify` compares with the ledger, domain by domain. */
@@ -18,4 +19,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...loop.stateChecks,
   ...tasks.stateChecks,
   ...keys.stateChecks,
+  ...votes.stateChecks,
 ];

@@ -1,6 +1,8 @@
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
+import * as signals from './domains/signals/sealed.ts';
+import * as votes from './domains/votes/sealed.ts';
 import * as idempotency from './kernel/idempotency.ts';
 import type { Erasure, SealedTable } from './kernel/vault/sealed.ts';
 
@@ -9,6 +11,8 @@ export const sealedTables: readonly SealedTable[] = [
   ...memory.sealedTables,
   ...mail.sealedTables,
   ...loop.sealedTables,
+  ...signals.sealedTables,
+  ...votes.sealedTables,
   ...idempotency.sealedTables,
 ];
 
@@ -17,5 +21,7 @@ export const erasures: readonly Erasure[] = [
   ...memory.erasures,
   ...mail.erasures,
   ...loop.erasures,
+  ...signals.erasures,
+  ...votes.erasures,
   ...idempotency.erasures,
 ];

@@ -41,6 +41,14 @@ export const errorCatalogue = {
   },
   FENCED: { retryable: false, meaning: 'The fencing token or delivery is no longer the current one.' },
   DEADLOCK: { retryable: true, meaning: 'The wait would close a cycle; the details name its members.' },
+  VOTE_CLOSED: {
+    retryable: false,
+    meaning: 'The vote was decided or cancelled, or its deadline has passed; the ballot does not count.',
+  },
+  EQUIVOCATION: {
+    retryable: false,
+    meaning: 'Another ballot of this elector counts already, and ballots of this vote are not revisable.',
+  },
   CURSOR_AHEAD: { retryable: false, meaning: 'The position lies beyond the head of the stream.' },
   CURSOR_EXPIRED: {
     retryable: false,

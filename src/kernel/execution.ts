@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import { type Answer, type Answering, type Call, originOf } from './call.ts';
 import type { GroupCommit } from './commit.ts';
 import { ReadContext, type Services } from './context.ts';
-import { Denial } from './denial.ts';
+import { Denial, type Subject } from './denial.ts';
 import type { Engine } from './engine.ts';
 import { once } from './idempotency.ts';
 import { jobOf, type Notices } from './notices.ts';
 import { inManySnapshots, type Mutation, type Query } from './operation.ts';
+import type { Work } from './work.ts';
 
 export interface ExecutionParts {
   readonly engine: Engine;
@@ -93,8 +94,10 @@ export class Execution {
     const { operation } = call;
     const { idempotencyKey: key, fence } = call.options;
     const { assertFence } = this.#parts.services;
-    return this.#parts.commits.submit(
-      jobOf(call, this.#parts.services, function* (context) {
+    let reads: readonly Subject[] = [];
+    const answered = this.#parts.commits.submit(
+      jobOf(call, this.#parts.services, function* (context): Work<Answer<z.output<O>>> {
+        reads = context.reads;
         if (fence) yield* assertFence(context, fence);
         if (key === undefined) {
           const output = yield* operation.run(context, input);
@@ -104,6 +107,12 @@ export class Execution {
         return { output: value, replayed, dueInMs: context.dueInMs };
       }),
     );
+    // What somebody waits for and may only read is read, although waiting may change something on the way.
+    if (operation.access !== 'read') return answered;
+    return answered.then(async (answer) => {
+      if (reads.length > 0) await this.#parts.notices.read(call, reads);
+      return answer;
+    });
   }
 
   /** Makes an agent that is named for the first time, so that a read sees the world as the agent would. */

@@ -180,7 +180,10 @@ export class Store {
     rawInput: unknown,
   ): z.output<O> {
     const input = parse(operation.input, rawInput);
-    return this.#execution.runSync({ operation, principal, options: {} }, input);
+    const output = this.#execution.runSync({ operation, principal, options: {} }, input);
+    const failure = operation.wait?.failure?.(input, output);
+    if (failure) throw failure;
+    return output;
   }
 
   /** The store clock as far as this process knows it. */

@@ -27,8 +27,9 @@ export class Waiting {
   async run<O extends z.ZodType>(call: Call<Answering<O>>, input: unknown): Promise<Answer<z.output<O>>> {
     const { operation, principal, options } = call;
     const timeoutMs = operation.wait?.timeoutMs(input) ?? 0;
-    if (timeoutMs <= 0) return await this.#execution.run(call, input);
-    const wait = operation.wait!;
+    const { wait } = operation;
+    if (!wait) return await this.#execution.run(call, input);
+    if (timeoutMs <= 0) return settled(wait, input, await this.#execution.run(call, input));
     const deadline = this.#clock.monotonic() + timeoutMs;
     const armed = this.#hints.arm(principal.project, wait.topics(input, principal.agent));
     try {

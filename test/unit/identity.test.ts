@@ -25,6 +25,7 @@ const reviewed = new Set([
   'roles.revoke agent',
   'roles.list agent',
   'keys.erase agent',
+  'votes.cast agent',
 ]);
 
 /** The operations that would take an identity from their input. */

@@ -236,3 +236,21 @@ const selectAnswered = statement(`
 /** Targets that something has happened to. */
 export const answersAfter = (project: string, [signal, agent]: readonly string[], limit: number) =>
   many<TargetRow & { issuer: string | null }>(selectAnswered, [project, signal!, agent!, limit]);
+
+const selectIssued = statement(`
+  SELECT ${columns} FROM signals s WHERE s.project_id = $1 AND s.issuer = $2 ORDER BY s.position LIMIT $3`);
+export const signalsOf = (project: string, issuer: string, limit: number) =>
+  many<SignalRow>(selectIssued, [project, issuer, limit]);
+
+const selectWorded = statement(`
+  SELECT ${targetColumns}, s.issuer FROM signal_targets t
+  JOIN signals s ON s.project_id = t.project_id AND s.id = t.signal_id
+  WHERE t.project_id = $1 AND t.agent_id = $2 AND t.sealed IS NOT NULL LIMIT $3`);
+/** Answers of an agent that say something in words. */
+export const wordedAnswers = (project: string, agent: string, limit: number) =>
+  many<TargetRow & { issuer: string }>(selectWorded, [project, agent, limit]);
+
+const updateWordless = statement(`
+  UPDATE signal_targets SET sealed = NULL, seq = $4 WHERE project_id = $1 AND signal_id = $2 AND agent_id = $3`);
+export const dropWords = (project: string, { signal_id, agent_id, seq }: TargetRow) =>
+  change(updateWordless, [project, signal_id, agent_id, seq]);

@@ -46,10 +46,7 @@ function* answersTo(context: WriteContext, row: SignalRow, agents: WaitInput['ag
   const answered = targets.filter((target) => !isMissing(target));
   const acks = [];
   for (const target of answered) acks.push(yield* acknowledgementOf(context, target, row));
-  // The issuer's own signal: the entry of each answer says for whom it was.
-  const readsOthers =
-    context.agent !== row.issuer && answered.some(({ agent_id }) => agent_id !== context.agent);
-  if (readsOthers) yield* context.recordRead(readingOf(row), { reads: 1 });
+  context.noteRead(readingOf(row));
   return { ...blank(context, row), acks, missing: targets.filter(isMissing).map(({ agent_id }) => agent_id) };
 }
 

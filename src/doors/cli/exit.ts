@@ -34,6 +34,8 @@ export const exitOf: Record<ErrorCode, ExitStatus> = {
   LEASE_LOST: 4,
   FENCED: 4,
   DEADLOCK: 4,
+  VOTE_CLOSED: 4,
+  EQUIVOCATION: 4,
   CURSOR_AHEAD: 2,
   CURSOR_EXPIRED: 4,
   KEY_IN_USE: 4,

@@ -20,6 +20,8 @@ export const statusOf: Record<ErrorCode, number> = {
   LEASE_LOST: 409,
   FENCED: 409,
   DEADLOCK: 409,
+  VOTE_CLOSED: 409,
+  EQUIVOCATION: 409,
   CURSOR_AHEAD: 400,
   CURSOR_EXPIRED: 410,
   KEY_IN_USE: 409,

@@ -1,0 +1,42 @@
+import type { WriteContext } from '../../kernel/context.ts';
+import type { Work } from '../../kernel/work.ts';
+import { ballotSubjectOf, hasVoted } from './casting.ts';
+import { electorsOf, subjectOf } from './proposals.ts';
+import { dropProposal, endedBefore, type ProposalRow } from './statements.ts';
+
+/** Entries that one call may append: each proposal has one, and each ballot. */
+const entriesMax = 5000;
+
+/** Forgets votes that ended before a time, oldest first. */
+export function* prunePage(
+  context: WriteContext,
+  before: number,
+  limit: number,
+): Work<{ pruned: number; more: boolean }> {
+  const rows = yield* endedBefore(context.project, before, limit);
+  let [pruned, entries] = [0, 0];
+  for (const row of rows) {
+    entries += yield* forget(context, row, { deleted: 1 });
+    pruned++;
+    if (entries >= entriesMax) break;
+  }
+  return { pruned, more: pruned < rows.length || rows.length === limit };
+}
+
+/** Removes a proposal with its ballots; one entry for each. */
+export function* forget(
+  context: WriteContext,
+  row: ProposalRow,
+  facts: Readonly<Record<string, number>>,
+): Work<number> {
+  let entries = 1;
+  for (const elector of yield* electorsOf(context, row.id)) {
+    if (!hasVoted(elector)) continue;
+    const { agent_id, revision } = elector;
+    yield* context.record(ballotSubjectOf(row, agent_id), { revision: [revision, revision + 1], facts });
+    entries++;
+  }
+  yield* context.record(subjectOf(row), { revision: [2, 3], facts });
+  yield* dropProposal(context.project, row.id);
+  return entries;
+}
