@@ -91,12 +91,9 @@ function byCodePoint(a: string, b: string): number {
 function* membersAsElectors(context: WriteContext, { team, swarm }: ProposeInput): Work<Elector[]> {
   const identity = yield* context.identity();
   const own = swarm === undefined ? scopeFor(identity, 'swarm') : scopes.swarm(swarm);
-  const members = yield* membersOf(
-    context.project,
-    team === undefined ? own : scopes.team(team),
-    '',
-    limits.electors + 1,
-  );
+  const scope = team === undefined ? own : scopes.team(team);
+  const page = { after: '', limit: limits.electors + 1, now: context.now };
+  const members = yield* membersOf(context.project, scope, page);
   const field = team === undefined ? 'swarm' : 'team';
   if (members.length === 0) throw notFound(field);
   if (members.length > limits.electors) throw invalid(field, `one of at most ${limits.electors} members`);
