@@ -8,10 +8,13 @@ import type { CallOptions } from './kernel/call.ts';
 import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
 import type { Engine } from './kernel/engine.ts';
 import { invalid } from './kernel/errors.ts';
+import type { DualWriteMetrics } from './kernel/live/dual-write.ts';
+import { type RedisSource, redisPortOf } from './kernel/live/redis.ts';
 import type { Operation } from './kernel/operation.ts';
 import { type Observation, Store } from './kernel/store.ts';
 import type { Compression } from './kernel/vault/codecs.ts';
 import { type Operations, operations } from './operations.ts';
+import { projections } from './projections.ts';
 import { erasures, sealedTables } from './sealed.ts';
 
 export interface RookeryOptions {
@@ -36,8 +39,29 @@ export interface RookeryOptions {
    * bytes. Default zstd above 1024. What was written with either stays readable.
    */
   readonly compression?: Partial<Compression>;
+  /**
+   * A Redis server to keep a live copy in: see `RedisSource`. A connection of our own needs the package `ioredis`. That
+   * it is away never fails a write; `live.status()` tells.
+   */
+  readonly redis?: RedisSource;
+  /**
+   * Mutations resolve after the durable commit and, while Redis can be reached, after Redis has them too: for
+   * `timeoutMs` at most, 5000 unless given.
+   */
+  readonly dualWrite?: boolean | { readonly timeoutMs?: number };
   /** Hears of every operation that ended. */
   readonly observe?: (observation: Observation) => void;
+}
+
+/** The live copy, beside the operations on it. */
+export interface LiveCopy {
+  /**
+   * Whether Redis has come to an entry of a project's ledger within the time; false at once while it is away, and always
+   * where the store was opened without `redis`.
+   */
+  passed(project: string, seq: number, timeoutMs: number): Promise<boolean>;
+  /** Counts and latencies of dual writes; undefined unless writes are dual. */
+  metrics(): DualWriteMetrics | undefined;
 }
 
 type Method<T> = T extends { input: infer I extends z.ZodType; output: infer O extends z.ZodType }
@@ -62,6 +86,7 @@ export interface ViewOptions {
 }
 
 export interface Rookery extends View, AsyncDisposable {
+  readonly live: Domains['live'] & LiveCopy;
   /** The view of one agent, which comes into being when it first does something. */
   as(agent: string, options?: ViewOptions): View;
   /** The open store beneath, for doors and tools. */
@@ -87,7 +112,21 @@ export async function openOver(
   { engine, ...secrets }: { readonly engine: Engine } & Secrets,
   options: Omit<RookeryOptions, 'path' | 'url' | 'masterKey' | 'durability'> = {},
 ): Promise<Rookery> {
-  const store = await Store.open({
+  const store = await openStore(engine, secrets, options).catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
+  return rookeryOver(store, options);
+}
+
+async function openStore(
+  engine: Engine,
+  secrets: Secrets,
+  options: Omit<RookeryOptions, 'path' | 'url' | 'masterKey' | 'durability'>,
+): Promise<Store> {
+  const { redis, dualWrite } = options;
+  const port = redis === undefined ? undefined : await redisPortOf(redis);
+  return await Store.open({
     engine,
     ...secrets,
     checks: stateChecks,
@@ -95,15 +134,17 @@ export async function openOver(
     erasures,
     assertFence,
     writeAccesses,
+    projections,
+    redis: port,
+    dualWrite: dualWrite === true ? {} : dualWrite || undefined,
     clock: options.clock ?? systemClock,
     random: options.random ?? new PooledRandom(),
     compression: options.compression,
     observe: options.observe,
   }).catch(async (error: unknown) => {
-    await engine.close();
+    await port?.close();
     throw error;
   });
-  return rookeryOver(store, options);
 }
 
 /** The object users hold, over a store that is already open. */
@@ -117,6 +158,11 @@ export function rookeryOver(store: Store, options: Pick<RookeryOptions, 'agent' 
   const own = viewOf(store, { project, agent, rights: new Set(rights) });
   return {
     ...own,
+    live: {
+      ...own.live,
+      passed: async (of, seq, timeoutMs) => (await store.live?.passed(of, seq, timeoutMs)) ?? false,
+      metrics: () => store.dualWrite?.metrics(),
+    },
     store,
     as: (
       other,

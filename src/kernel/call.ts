@@ -38,6 +38,10 @@ export interface Answer<T> {
   readonly replayed: boolean;
   /** When the passing of time alone could change it, where the output itself does not say. */
   readonly dueInMs?: number | undefined;
+  /** Sequence number of the last entry that the call recorded; absent when it recorded none. */
+  readonly seq?: number | undefined;
+  /** Whether Redis had it in time; absent unless writes are dual. */
+  readonly live?: boolean;
 }
 
 /** What a context needs to know of the call it serves. */

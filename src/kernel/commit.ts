@@ -2,32 +2,12 @@ import { type Clock, isoTime } from './clock.ts';
 import type { Engine } from './engine.ts';
 import { asRookeryError, RookeryError } from './errors.ts';
 import { appendEntries } from './ledger/append.ts';
-import { type Change, ledgerTopic } from './ledger/entry.ts';
-import { type Head, loadHead, storeHead, takeToken } from './ledger/head.ts';
+import { ledgerTopic } from './ledger/entry.ts';
+import { loadHead, storeHead } from './ledger/head.ts';
+import { type Outbox, ProjectWrites, type Transaction } from './transaction.ts';
 import { change, statement, type Work } from './work.ts';
 
-/** What a work may do to the store beyond its statements. All of it takes effect with the commit or not at all. */
-export interface Transaction {
-  readonly project: string;
-  /** The store clock of this commit, in milliseconds. */
-  readonly now: number;
-  /** Appends an entry to the ledger and answers its sequence number. */
-  record(change: Change): number;
-  /** The next fencing token of the project. */
-  nextToken(): number;
-  /** Names what changed, so that whoever waits for it is woken after the commit. */
-  touch(topic: string): void;
-  /** Runs after the commit, and not at all when the work or the batch fails: for caches of what was written. */
-  afterCommit(effect: () => void): void;
-  /** Memberships, grants or agent states changed: cached identities are void from here on. */
-  policyChanged(): void;
-  /** The policy epoch, or undefined while this batch has changed it: then nothing may be cached. */
-  readonly policyEpoch: number | undefined;
-  /** Keys changed: those that are remembered are void from here on, in every process. */
-  keysChanged(): void;
-  /** The key epoch, or undefined while this batch has changed it. */
-  readonly keyEpoch: number | undefined;
-}
+export type { Outbox, Recorded, Transaction } from './transaction.ts';
 
 export interface Job<T> {
   readonly project: string;
@@ -38,6 +18,8 @@ export interface Job<T> {
 
 export interface Committed {
   readonly project: string;
+  /** Sequence number of the newest entry. */
+  readonly seq: number;
   readonly topics: ReadonlySet<string>;
   /** The store clock of the commit. */
   readonly now: number;
@@ -76,6 +58,7 @@ export interface CommitOptions {
   /** Keyed hash over the head row: an edit of the ledger without the root key shows. */
   readonly authenticate: (bytes: Uint8Array) => Uint8Array;
   readonly onCommitted: (committed: readonly Committed[]) => void;
+  readonly outbox?: Outbox;
 }
 
 /**
@@ -222,7 +205,9 @@ class Batch {
       this.outcomes.push(yield* this.#runJob(job));
       if (clock.monotonic() - started > batchAgeMs) break;
     }
+    const { outbox } = this.#options;
     for (const writes of this.#projects.values()) {
+      if (outbox) yield* outbox.leave(writes.head, writes, writes.changes);
       if (!writes.dirty) continue;
       yield* appendEntries(writes.head, writes.changes);
       yield* storeHead(writes.head, this.#options.authenticate);
@@ -233,6 +218,7 @@ class Batch {
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
     return [...this.#projects.values()].map(({ project, topics, changes, now, head }) => ({
       project,
+      seq: head.frontier.size,
       topics: new Set(changes.length > 0 ? [...topics, ledgerTopic] : topics),
       now,
       policyEpoch: head.policyEpoch,
@@ -267,6 +253,7 @@ class Batch {
     head.clockMs = Math.max(head.clockMs, wall);
     const writes = new ProjectWrites(head);
     this.#projects.set(project, writes);
+    if (this.#options.outbox) yield* this.#options.outbox.enter(head, writes);
     return writes;
   }
 }
@@ -290,96 +277,4 @@ function* noting<T>(work: Work<T>, progress: { changed: boolean }): Work<T> {
     step = work.next(answer);
   }
   return step.value;
-}
-
-interface Mark {
-  readonly changes: number;
-  readonly effects: number;
-  readonly topics: number;
-  readonly fence: number;
-  readonly policyEpoch: number;
-  readonly keyEpoch: number;
-}
-
-/** The side of a batch that belongs to one project. A rolled-back work leaves no trace here either. */
-class ProjectWrites implements Transaction {
-  readonly head: Head;
-  readonly changes: { change: Change; unit: number }[] = [];
-  readonly topics: string[] = [];
-  readonly effects: (() => void)[] = [];
-  readonly #committedFence: number;
-  readonly #committedPolicy: number;
-  readonly #committedKeys: number;
-  /** The number that the first entry of the running work gets. */
-  #unit = 0;
-
-  constructor(head: Head) {
-    this.head = head;
-    this.#committedFence = head.fence;
-    this.#committedPolicy = head.policyEpoch;
-    this.#committedKeys = head.keyEpoch;
-  }
-
-  get project(): string {
-    return this.head.project;
-  }
-
-  get now(): number {
-    return this.head.clockMs;
-  }
-
-  get policyEpoch(): number | undefined {
-    return this.head.policyEpoch === this.#committedPolicy ? this.#committedPolicy : undefined;
-  }
-
-  get keyEpoch(): number | undefined {
-    return this.head.keyEpoch === this.#committedKeys ? this.#committedKeys : undefined;
-  }
-
-  get dirty(): boolean {
-    const { fence, policyEpoch, keyEpoch } = this.head;
-    const numbers = fence !== this.#committedFence || policyEpoch !== this.#committedPolicy;
-    return this.changes.length > 0 || numbers || keyEpoch !== this.#committedKeys;
-  }
-
-  record(change: Change): number {
-    this.changes.push({ change, unit: this.#unit });
-    return this.head.frontier.size + this.changes.length;
-  }
-
-  nextToken(): number {
-    return takeToken(this.head);
-  }
-
-  touch(topic: string): void {
-    this.topics.push(topic);
-  }
-
-  afterCommit(effect: () => void): void {
-    this.effects.push(effect);
-  }
-
-  policyChanged(): void {
-    this.head.policyEpoch += 1;
-  }
-
-  keysChanged(): void {
-    this.head.keyEpoch += 1;
-  }
-
-  mark(): Mark {
-    const { fence, policyEpoch, keyEpoch } = this.head;
-    const [changes, effects, topics] = [this.changes.length, this.effects.length, this.topics.length];
-    this.#unit = this.head.frontier.size + changes + 1;
-    return { changes, effects, topics, fence, policyEpoch, keyEpoch };
-  }
-
-  restore(mark: Mark): void {
-    this.changes.length = mark.changes;
-    this.effects.length = mark.effects;
-    this.topics.length = mark.topics;
-    this.head.fence = mark.fence;
-    this.head.policyEpoch = mark.policyEpoch;
-    this.head.keyEpoch = mark.keyEpoch;
-  }
 }

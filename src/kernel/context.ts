@@ -19,6 +19,7 @@ import { newId, randomText } from './ids.ts';
 import type { Change, Labels, Risk } from './ledger/entry.ts';
 import type { Log } from './ledger/log.ts';
 import type { StateCheck } from './ledger/state.ts';
+import type { LiveStatus } from './live/live.ts';
 import { type Compression, compressing } from './vault/codecs.ts';
 import { type Binding, isCompressed, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
@@ -59,6 +60,8 @@ export interface Services {
   };
   /** How much content this process has stored so far in either way, those that were rolled back included. */
   readonly stored: { encrypted: number; compressed: number };
+  /** How the relay of this process stands; undefined where it does not relay. */
+  readonly live: (project: string) => LiveStatus | undefined;
   /** What proving and verifying the ledger takes. */
   readonly ledger: {
     readonly keyring: Keyring;
@@ -105,6 +108,10 @@ export class ReadContext {
 
   get project(): string {
     return this.principal.project;
+  }
+
+  get live(): LiveStatus | undefined {
+    return this.services.live(this.project);
   }
 
   get ledger(): Services['ledger'] {
@@ -233,7 +240,7 @@ export class WriteContext extends ReadContext {
       const key = yield* this.keyring.primary(this.tx, subject.scope);
       promise = commitment(key, resource, more.revision?.[1] ?? 0, more.content);
     }
-    return this.tx.record({
+    const change: Change = {
       ...entryOf(this.#call, resource, subject.scope, more.operation),
       decision: 'allow',
       revision: more.revision,
@@ -241,7 +248,8 @@ export class WriteContext extends ReadContext {
       facts: more.facts,
       labels: more.labels,
       ...(more.risk && { risk: more.risk }),
-    });
+    };
+    return this.tx.record(change, subject);
   }
 
   /** Appends the entry of a denial: of medium risk at least, however harmless what was asked for would have been. */

@@ -5,6 +5,8 @@ export interface Subject {
   readonly kind: string;
   readonly name: string;
   readonly scope: string;
+  /** What finds the row, for projections, where the name does not: `name` unless given. */
+  readonly pointer?: string;
 }
 
 /** A refusal for lack of a right. Recorded in the ledger; `code` is what the caller gets to see. */

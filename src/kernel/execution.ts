@@ -5,6 +5,7 @@ import { ReadContext, type Services } from './context.ts';
 import { Denial, type Subject } from './denial.ts';
 import type { Engine } from './engine.ts';
 import { once } from './idempotency.ts';
+import type { DualWrite } from './live/dual-write.ts';
 import { jobOf, type Notices } from './notices.ts';
 import { inManySnapshots, type Mutation, type Query } from './operation.ts';
 import type { Work } from './work.ts';
@@ -16,6 +17,7 @@ export interface ExecutionParts {
   readonly notices: Notices;
   /** The store clock of a project. */
   readonly now: (project: string) => number;
+  readonly dualWrite?: DualWrite | undefined;
 }
 
 /** After so many queries the event loop gets a turn. */
@@ -94,23 +96,27 @@ export class Execution {
     const { operation } = call;
     const { idempotencyKey: key, fence } = call.options;
     const { assertFence } = this.#parts.services;
+    const { commits, services, notices, dualWrite } = this.#parts;
     let reads: readonly Subject[] = [];
-    const answered = this.#parts.commits.submit(
-      jobOf(call, this.#parts.services, function* (context): Work<Answer<z.output<O>>> {
-        reads = context.reads;
-        if (fence) yield* assertFence(context, fence);
-        if (key === undefined) {
-          const output = yield* operation.run(context, input);
-          return { output, replayed: false, dueInMs: context.dueInMs };
-        }
-        const { value, replayed } = yield* once(context, key, input, () => operation.run(context, input));
-        return { output: value, replayed, dueInMs: context.dueInMs };
-      }),
-    );
+    const job = jobOf(call, services, function* (context): Work<Answer<z.output<O>>> {
+      reads = context.reads;
+      const before = context.tx.lastSeq;
+      if (fence) yield* assertFence(context, fence);
+      const { value, replayed } =
+        key === undefined
+          ? { value: yield* operation.run(context, input), replayed: false }
+          : yield* once(context, key, input, () => operation.run(context, input));
+      const { lastSeq } = context.tx;
+      const seq = lastSeq > before ? lastSeq : undefined;
+      return { output: value, replayed, dueInMs: context.dueInMs, seq };
+    });
+    const answered = dualWrite
+      ? dualWrite.both(call.principal.project, () => commits.submit(job))
+      : commits.submit(job);
     // What somebody waits for and may only read is read, although waiting may change something on the way.
     if (operation.access !== 'read') return answered;
     return answered.then(async (answer) => {
-      if (reads.length > 0) await this.#parts.notices.read(call, reads);
+      if (reads.length > 0) await notices.read(call, reads);
       return answer;
     });
   }

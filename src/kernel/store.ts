@@ -19,7 +19,12 @@ import type { Verified } from './ledger/findings.ts';
 import { establishLog } from './ledger/log.ts';
 import { type Signer, signerFromSeed } from './ledger/signer.ts';
 import type { StateCheck } from './ledger/state.ts';
+import { DualWrite, dualWriteTimeoutMs } from './live/dual-write.ts';
 import { Hints } from './live/hints.ts';
+import { Live } from './live/live.ts';
+import type { Projection } from './live/projection.ts';
+import type { RedisPort } from './live/redis.ts';
+import { Pointers } from './live/relay/outbox.ts';
 import { migrate } from './migrations/index.ts';
 import { Notices } from './notices.ts';
 import { parse } from './parse.ts';
@@ -49,6 +54,12 @@ export interface StoreOptions {
   readonly writeAccesses: WriteAccesses;
   /** How new content is compressed, where that differs from the default. */
   readonly compression?: Partial<Compression> | undefined;
+  /** How things are shown in Redis, where a relay follows a project. */
+  readonly projections: readonly Projection[];
+  /** Where this process relays to; closed with the store. */
+  readonly redis?: RedisPort | undefined;
+  /** Mutations wait for Redis, for so long at most; not at all unless given. */
+  readonly dualWrite?: { readonly timeoutMs?: number | undefined } | undefined;
   /** Hears of every operation that ended: for metrics. */
   readonly observe?: ((observation: Observation) => void) | undefined;
 }
@@ -60,6 +71,8 @@ export interface Observation {
 }
 
 const holderLength = 20; // 100 bits
+/** Names a copy in Redis: 80 bits. */
+const tokenLength = 16;
 
 const tracer = trace.getTracer('rookery');
 
@@ -78,6 +91,9 @@ export class Store {
   readonly upkeep: Upkeep;
   /** The policy epoch, for caches of what was derived from memberships, roles and grants. */
   readonly policy: PolicyEpochs;
+  /** The copy in Redis, where this process relays. */
+  readonly live: Live | undefined;
+  readonly dualWrite: DualWrite | undefined;
   readonly #notices: Notices;
   readonly #execution: Execution;
   readonly #waiting: Waiting;
@@ -125,12 +141,16 @@ export class Store {
         wake: (project) => this.upkeep.wake(project),
         scrubs: options.engine.scrub !== undefined,
       },
+      live: (project) => this.live?.status(project),
     };
+    const pointers = new Pointers(options.projections.map(({ kind }) => kind));
     this.commits = new GroupCommit({
       engine: options.engine,
       clock: options.clock,
       authenticate: keyring.authenticate,
+      outbox: pointers,
       onCommitted: (committed) => {
+        this.live?.committed(committed);
         for (const { project, topics, now, policyEpoch } of committed) {
           this.#clocks.set(project, now);
           this.policy.committed(project, policyEpoch);
@@ -143,7 +163,20 @@ export class Store {
     this.upkeep = new Upkeep({ engine, commits, services, tables: options.sealedTables, holder });
     this.#notices = new Notices(commits, services, clock);
     const now = (project: string) => this.now(project);
-    this.#execution = new Execution({ engine, commits, services, notices: this.#notices, now });
+    const { redis: port, projections, dualWrite: dual } = options;
+    const { storeId } = ledger.log;
+    const draw = () => randomText(tokenLength, options.random);
+    this.live =
+      port && new Live({ engine, commits, services, clock, now, pointers, projections, port, storeId, draw });
+    this.dualWrite = dual && new DualWrite(this.live, clock, dual.timeoutMs ?? dualWriteTimeoutMs);
+    this.#execution = new Execution({
+      engine,
+      commits,
+      services,
+      notices: this.#notices,
+      now,
+      dualWrite: this.dualWrite,
+    });
     this.#waiting = new Waiting(this.#execution, hints, clock);
   }
 
@@ -201,6 +234,7 @@ export class Store {
     try {
       await this.#notices.close();
       await this.services.accesses.close();
+      await this.live?.close();
     } finally {
       this.hints.close();
       await this.commits.close();

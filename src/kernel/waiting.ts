@@ -74,7 +74,8 @@ export class Waiting {
     const operation = { ...call.operation, run } as typeof call.operation;
     const options = { ...call.options, idempotencyKey: undefined };
     const again = await this.#execution.run({ ...call, operation, options }, input);
-    return { ...again, replayed: answer.replayed };
+    const { seq = answer.seq, live = answer.live } = again;
+    return { ...again, replayed: answer.replayed, seq, ...(live !== undefined && { live }) };
   }
 }
 

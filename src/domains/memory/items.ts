@@ -46,7 +46,7 @@ export function* storeClock(context: ReadContext): Work<number> {
 }
 
 export function subjectOf(namespace: string, key: string, scope: string): Subject {
-  return { kind: 'memory', name: `${scope}\n${namespace}/${key}`, scope };
+  return { kind: 'memory', name: `${scope}\n${namespace}/${key}`, scope, pointer: `${namespace}\n${key}` };
 }
 
 /** The live item an address means to the caller, or undefined. Absent and forbidden are one answer. */

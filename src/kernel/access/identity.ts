@@ -1,6 +1,7 @@
 import type { Transaction } from '../commit.ts';
 import { Denial, type Subject } from '../denial.ts';
 import { invalid } from '../errors.ts';
+import type { Change } from '../ledger/entry.ts';
 import { agentId } from '../schema.ts';
 import type { Keyring } from '../vault/keyring.ts';
 import type { Work } from '../work.ts';
@@ -121,7 +122,7 @@ export function* createAgent(
   yield* setMemberships(tx, id, { swarm: agent.swarm, team: agent.team, active: true, system });
   tx.touch('fleet');
   tx.touch(`fleet/${id}`);
-  tx.record({
+  const change: Change = {
     operation: 'fleet.register',
     resource: yield* keyring.pseudonym(tx, 'agent', id),
     level: 'project',
@@ -133,7 +134,8 @@ export function* createAgent(
     risk: 'low',
     revision: [0, 1],
     facts: { system: system ? 1 : 0 },
-  });
+  };
+  tx.record(change, agentSubject(id));
 }
 
 /** Whether the agent is the holder of an admin right itself, not somebody that such a holder acts for. */

@@ -21,6 +21,8 @@ export interface Head {
   policyEpoch: number;
   /** Counts changes of keys: what remembered keys are current by. */
   keyEpoch: number;
+  /** Whether a relay follows the project (see `live/relay/`). No part of the ledger: not authenticated. */
+  relayed: boolean;
 }
 
 export interface StoredHead {
@@ -38,9 +40,10 @@ interface HeadRow {
   policy_epoch: number;
   key_epoch: number;
   mac: Uint8Array;
+  relayed: number;
 }
 
-const columns = 'size, frontier, clock_ms, epoch, fence, policy_epoch, key_epoch, mac';
+const columns = 'size, frontier, clock_ms, epoch, fence, policy_epoch, key_epoch, mac, relayed';
 
 const selectHead = statement(`SELECT ${columns} FROM ledger_heads WHERE project_id = $1`);
 
@@ -89,6 +92,7 @@ function decodeHead(project: string, row: HeadRow): Head {
     fence: row.fence,
     policyEpoch: row.policy_epoch,
     keyEpoch: row.key_epoch,
+    relayed: row.relayed === 1,
   };
 }
 

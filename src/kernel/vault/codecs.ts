@@ -49,6 +49,17 @@ const byNumber = new Map(Object.values(codecs).map((codec) => [codec.number, cod
 /** The number of content that is as it was given. */
 export const plainCodec = 0;
 
+/** The name of a codec by its number; undefined for plain content. */
+export function codecName(number: number): CodecName | undefined {
+  return codecNames.find((name) => codecs[name].number === number);
+}
+
+/** The number of a codec by its name; undefined for what is none. */
+export function codecNumber(name: unknown): number | undefined {
+  const known = codecNames.find((codec) => codec === name);
+  return known && codecs[known].number;
+}
+
 export function compress(plain: Uint8Array, { codec, thresholdBytes }: Compression) {
   if (plain.length > thresholdBytes) {
     const bytes = codecs[codec].compress(plain);

@@ -10,7 +10,7 @@ import { nonceLength, open, seal } from './primitives.ts';
 const magic = [0x52, 0x4b] as const;
 const version = 1;
 const algorithms = { clear: 0, aes256gcm: 1 } as const;
-const headerLength = 5;
+export const headerLength = 5;
 export const keyIdLength = 8;
 
 /**
@@ -43,13 +43,18 @@ export function packSealed(
   compression: Compression = defaultCompression,
 ): Uint8Array {
   const { bytes, codec } = compress(Buffer.from(content), compression);
-  const header = Buffer.of(...magic, version, algorithms.aes256gcm, codec);
+  const header = sealedHeader(codec);
   return Buffer.concat([
     header,
     key.id,
     nonce,
     seal(key.encryption, nonce, aad(binding, header, key.id), bytes),
   ]);
+}
+
+/** What an envelope of encrypted content begins with. */
+export function sealedHeader(codec: number): Buffer {
+  return Buffer.of(...magic, version, algorithms.aes256gcm, codec);
 }
 
 /** The id of the key that an envelope asks for; undefined for a clear one. */

@@ -1,0 +1,5 @@
+import * as memory from './domains/memory/projection.ts';
+import type { Projection } from './kernel/live/projection.ts';
+
+/** How things are shown in Redis, domain by domain. */
+export const projections: readonly Projection[] = [...memory.projections];
