@@ -4,6 +4,7 @@ import * as locks from './domains/locks/checks.ts';
 import * as loop from './domains/loop/checks.ts';
 import * as mail from './domains/mail/checks.ts';
 import * as memory from './domains/memory/checks.ts';
+import * as missions from './domains/missions/checks.ts';
 import * as signals from './domains/signals/checks.ts';
 import * as tasks from './domains/tasks/checks.ts';
 import * as votes from './domains/votes/checks.ts';
@@ -20,4 +21,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...tasks.stateChecks,
   ...keys.stateChecks,
   ...votes.stateChecks,
+  ...missions.stateChecks,
 ];

@@ -10,6 +10,7 @@ import * as keys from './domains/keys/operations.ts';
 import * as live from './domains/live/operations.ts';
 import * as locks from './domains/locks/operations.ts';
 import * as loop from './domains/loop/operations.ts';
+import * as messages from './domains/mail/messages/operations.ts';
 import * as mail from './domains/mail/operations.ts';
 import * as memory from './domains/memory/operations.ts';
 import * as checkpoints from './domains/missions/checkpoints.ts';
@@ -49,6 +50,7 @@ export const operations = {
   loop: verbsOf(loop),
   mail: { ...mailVerbs, delete: mailDelete },
   memory: { ...memoryVerbs, delete: memoryDelete },
+  messages: verbsOf(messages),
   missions: verbsOf(missions),
   roles: verbsOf(roles),
   signals: verbsOf(signals),

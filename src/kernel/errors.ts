@@ -29,6 +29,10 @@ export const errorCatalogue = {
     retryable: false,
     meaning: 'The expected revision or position is not the current one.',
   },
+  WRONG_STATE: {
+    retryable: false,
+    meaning: 'It is in a state that does not allow this; the details say in which.',
+  },
   IDEMPOTENCY_CONFLICT: { retryable: false, meaning: 'The idempotency key was used for another request.' },
   NOT_A_NUMBER: { retryable: false, meaning: 'The stored value is not of the kind the operation needs.' },
   LOCK_HELD: {

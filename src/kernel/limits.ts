@@ -54,6 +54,12 @@ export const limits = {
   dependents: 10_000,
   /** The longest one attempt at a task may take, and the furthest a task may be put off: 365 days. */
   taskMsMax: 31_536_000_000,
+  /** Sorties of one mission: closing or removing it looks at each. */
+  sortiesPerMission: 1000,
+  /** Checkpoints kept of one mission; the oldest goes when another is made. */
+  checkpointsPerMission: 100,
+  /** What one checkpoint holds, as JSON text, in bytes. */
+  checkpointBytes: 1024 * 1024,
   /** An answer recorded for an idempotency key, in bytes; longer ones cannot be replayed and are refused. */
   recordedAnswerBytes: 4 * 1024 * 1024,
   idempotencyKeyLength: 255,

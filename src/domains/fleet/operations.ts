@@ -25,6 +25,8 @@ export {
 } from './groups.ts';
 export { roleInForce } from './roles.ts';
 
+export { noteSortie } from './specialists.ts';
+
 export const register = mutation({
   name: 'fleet.register',
   summary: 'Register an agent, or say again what it is',

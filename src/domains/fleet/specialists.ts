@@ -6,6 +6,9 @@ import { isoTime } from '../../kernel/clock.ts';
 import { Denial, type WriteContext } from '../../kernel/context.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
+import type { Work } from '../../kernel/work.ts';
+import { endLeasesOf } from '../locks/operations.ts';
+import { recordEvent } from '../mail/operations.ts';
 import * as model from './model.ts';
 import { activeReader, isAdministrator, register as registerAgent } from './registry.ts';
 import { putSpecialist, type SpecialistRow, specialistById, specialistsAfter } from './statements.ts';
@@ -63,6 +66,7 @@ export const register = mutation({
     });
     yield* putSpecialist(context.project, row);
     yield* context.record(subjectOf(id));
+    yield* tell(context, known ? 'specialist_active' : 'specialist_registered', row);
     context.tx.touch(`specialists/${id}`);
     return viewAt(row, context.now);
   },
@@ -94,6 +98,10 @@ export const heartbeat = mutation({
     yield* seeAgent(context.project, id, context.now);
     if (next.status !== row.status || next.current_sortie !== row.current_sortie)
       yield* context.record(subjectOf(id));
+    if (next.status !== row.status || viewAt(row, context.now).status === 'inactive')
+      yield* tell(context, eventNames[next.status as Status], next);
+    if (next.status === 'completed' && row.status !== 'completed')
+      yield* endLeasesOf(context, id, { reason: 'the specialist completed', as: 'released' });
     context.tx.touch(`specialists/${id}`);
     return viewAt(next, context.now);
   },
@@ -131,6 +139,34 @@ export const list = query({
     };
   },
 });
+
+/** What a status is called in the stream of a specialist. */
+const eventNames: Record<Status, string> = {
+  active: 'specialist_active',
+  busy: 'specialist_active',
+  idle: 'specialist_active',
+  inactive: 'specialist_active',
+  completed: 'specialist_completed',
+};
+
+function* tell(context: WriteContext, type: string, row: SpecialistRow): Work<void> {
+  const { id, name, status: now, current_sortie } = row;
+  const data = { specialist_id: id, name, status: now, current_sortie };
+  yield* recordEvent(context, { streamType: 'specialist', streamId: id, type, data });
+}
+
+/** A specialist took up a sortie, or laid it down. One that never registered has no record to note it in. */
+export function* noteSortie(
+  context: WriteContext,
+  id: string,
+  { sortie, on }: { readonly sortie: string; readonly on: boolean },
+): Work<void> {
+  const row = yield* specialistById(context.project, id);
+  if (!row || (!on && row.current_sortie !== sortie)) return;
+  yield* putSpecialist(context.project, { ...row, current_sortie: on ? sortie : null });
+  yield* context.record(subjectOf(id));
+  context.tx.touch(`specialists/${id}`);
+}
 
 /** The door of seed 002 speaks for all its specialists with the right act-as. */
 function assertMaySpeakFor(context: WriteContext, id: string): void {

@@ -33,15 +33,17 @@ export interface Asked {
 }
 
 /** What an input asks for. Throws before anything is read when a field does not fit. */
-export function askedOf(input: Omit<AcquireInput, 'waitMs' | 'onDeadlock'>): Asked {
-  const { purpose, checksum, urgency } = input;
+export function askedOf(
+  input: Omit<AcquireInput, 'waitMs' | 'onDeadlock' | 'chronicle'> & { readonly chronicle?: boolean },
+): Asked {
+  const { purpose, checksum, urgency, chronicle } = input;
   const mode: Mode = input.mode ?? (purpose === 'read' ? 'shared' : 'exclusive');
   const resources = resourcesOf(input, mode);
   if (purpose && resources.some((resource) => (resource.mode === 'shared') !== (purpose === 'read')))
     throw invalid('purpose', 'read with shared, edit or delete with exclusive');
   const metadata = input.metadata && encodeMetadata(input.metadata);
   const ttlMs = input.ttlMs === null ? null : input.ttlMs || defaultLeaseMs;
-  return { resources, terms: { ttlMs, purpose, checksum, metadata }, urgency };
+  return { resources, terms: { ttlMs, purpose, checksum, metadata, chronicle }, urgency };
 }
 
 function encodeMetadata(metadata: Record<string, unknown>): string {

@@ -82,6 +82,7 @@ export function* adopt(context: WriteContext, adoption: Adoption): Work<Lease> {
     end_reason: null,
     seq: 0,
     metadata: asked.terms.metadata ?? '{}',
+    chronicled: 0,
   };
   row.seq = yield* recordLife(context, [row]);
   yield* adoptLock(context.project, row, expiresAt === null ? null : isoTime(expiresAt));

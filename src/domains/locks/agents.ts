@@ -15,7 +15,16 @@ const pageSize = 500;
 export function* endLeasesOf(
   context: WriteContext,
   agent: string,
-  { reason, keep }: { readonly reason: string; readonly keep?: number | undefined },
+  {
+    reason,
+    keep,
+    as = 'force_released',
+  }: {
+    readonly reason: string;
+    readonly keep?: number | undefined;
+    /** `released` where the agent itself is done with them. */
+    readonly as?: 'force_released' | 'released';
+  },
 ): Work<number> {
   const over = turnover();
   let ended = 0;
@@ -23,8 +32,9 @@ export function* endLeasesOf(
     const page = yield* activeOf(context.project, agent, after, pageSize);
     for (const row of page) {
       if (row.lease_id !== '' || row.incarnation === keep) continue;
-      const status = isOver(row, context.now) ? 'expired' : 'force_released';
-      yield* end(context, (yield* rowsOf(context.project, row.id))!, { status, reason }, over);
+      const status = isOver(row, context.now) ? 'expired' : as;
+      const how = { status, reason, crash: as !== 'released' } as const;
+      yield* end(context, (yield* rowsOf(context.project, row.id))!, how, over);
       ended++;
     }
     if (page.length < pageSize) break;

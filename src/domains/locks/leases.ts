@@ -3,6 +3,7 @@ import { isoTime } from '../../kernel/clock.ts';
 import type { Subject, WriteContext } from '../../kernel/context.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import type { Work } from '../../kernel/work.ts';
+import { tellEnd, tellGrant } from './chronicle.ts';
 import type { Lease, Purpose, Status } from './model.ts';
 import { claimOf } from './neighbours.ts';
 import type { Claim, Resource } from './resources.ts';
@@ -34,6 +35,8 @@ export interface Terms {
   readonly checksum?: string | undefined;
   /** As JSON text. */
   readonly metadata?: string | undefined;
+  /** Tell its life in the event streams of its paths. */
+  readonly chronicle?: boolean | undefined;
 }
 
 /** What one transaction ended: its claims are free for waiters, who get them before the commit. */
@@ -172,6 +175,7 @@ export function* grant(
       end_reason: null,
       seq: 0,
       metadata: terms.metadata ?? '{}',
+      chronicled: terms.chronicle ? 1 : 0,
     };
   };
   const [firstResource, ...otherResources] = resources;
@@ -185,6 +189,7 @@ export function* grant(
     row.seq = seq;
     yield* addLock(context.project, row, expiryText);
   }
+  if (terms.chronicle) yield* tellGrant(context, rows);
   return rows;
 }
 
@@ -244,7 +249,7 @@ const endings: Record<Status, string> = {
 export function* end(
   context: WriteContext,
   rows: LeaseRows,
-  how: { readonly status: Status; readonly reason?: string | undefined },
+  how: { readonly status: Status; readonly reason?: string | undefined; readonly crash?: boolean },
   over: Turnover,
 ): Work<void> {
   const [first] = rows;
@@ -261,6 +266,7 @@ export function* end(
   const seq = yield* recordLife(context, rows, endings[how.status]);
   const changed = yield* endLocks(context.project, first, { status: how.status, at, by, reason, seq });
   assertAll(changed, first);
+  if (first.chronicled === 1) yield* tellEnd(context, rows, how);
   over.ended.push(first);
   for (const row of rows) over.freed.push(claimOf(row));
 }

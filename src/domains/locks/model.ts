@@ -96,6 +96,10 @@ export const acquireInput = z.strictObject({
     .describe('What for; reading is shared, the others are exclusive'),
   checksum: schema.name.optional().describe('Of the file as the caller knows it; kept as given'),
   metadata: z.record(z.string(), z.unknown(), 'a JSON object').optional().describe('Kept as given'),
+  chronicle: z
+    .boolean()
+    .default(false)
+    .describe('Also tell of grant and end in the event stream "ctk" of each path'),
   onDeadlock: z
     .enum(['report', 'refuse'], 'one of report, refuse')
     .default('report')

@@ -25,10 +25,13 @@ export interface LockRow {
   end_reason: string | null;
   seq: number;
   metadata: string;
+  /** Flag: its life is told in the event stream of its path. */
+  chronicled: number;
 }
 
 const columns = `id, lease_id, kind, file, normalized_path, reserved_by, incarnation, reserved_at, released_at, purpose,
-  shared, checksum, timeout_ms, expires_at_ms, status, fencing_token, members, ended_by, end_reason, seq, metadata`;
+  shared, checksum, timeout_ms, expires_at_ms, status, fencing_token, members, ended_by, end_reason, seq, metadata,
+  chronicled`;
 
 /** Larger than any path in the order of bytes. */
 export const afterAll = '\u{10ffff}';
@@ -152,8 +155,9 @@ export const expiredLocks = (project: string, now: number, limit: number) =>
 
 const insertLock = statement(`
   INSERT INTO locks (project_id, id, lease_id, kind, file, normalized_path, reserved_by, incarnation, reserved_at,
-    purpose, shared, checksum, timeout_ms, expires_at, expires_at_ms, fencing_token, members, seq, metadata)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`);
+    purpose, shared, checksum, timeout_ms, expires_at, expires_at_ms, fencing_token, members, seq, metadata,
+    chronicled)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`);
 /** A row of a lease that begins: active, and ended by nobody yet. */
 export const addLock = (project: string, row: LockRow, expiresAt: string | null) =>
   change(insertLock, [
@@ -176,6 +180,7 @@ export const addLock = (project: string, row: LockRow, expiresAt: string | null)
     row.members,
     row.seq,
     row.metadata,
+    row.chronicled,
   ]);
 
 /** One statement for the first row of a lease and one for the others: each reads its own index. */

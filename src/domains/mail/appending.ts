@@ -21,6 +21,8 @@ export interface Posting {
   readonly stream: string;
   readonly events: readonly NewEvent[];
   readonly expectedHead?: number | undefined;
+  /** What the stream itself has to tell, whoever may post to it. */
+  readonly onBehalf?: boolean | undefined;
 }
 
 /**
@@ -60,7 +62,7 @@ const seenMax = 10_000;
 function* reserve(
   context: WriteContext,
   identity: Identity,
-  { stream, events, expectedHead }: Posting,
+  { stream, events, expectedHead, onBehalf = false }: Posting,
 ): Work<StreamRow | undefined> {
   const seen = seenBy.get(context.keyring) ?? new Map<string, StreamRow>();
   if (seen.size === 0) seenBy.set(context.keyring, seen);
@@ -74,10 +76,11 @@ function* reserve(
   };
   const guess = events.length > 0 ? seen.get(key) : undefined;
   const promising = guess && (expectedHead ?? guess.head) === guess.head;
-  if (promising && (yield* mayPost(context, identity, guess)) && (yield* take(guess))) return seen.get(key);
+  if (promising && (onBehalf || (yield* mayPost(context, identity, guess))) && (yield* take(guess)))
+    return seen.get(key);
   const row = yield* streamById(context.project, stream);
   if (!row) return undefined;
-  yield* assertMayPost(context, identity, row);
+  if (!onBehalf) yield* assertMayPost(context, identity, row);
   assertHead(expectedHead, row.head);
   if (events.length === 0) return row;
   if (!(yield* take(row)))

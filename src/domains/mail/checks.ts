@@ -7,6 +7,7 @@ import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
 import { chronicleChecks } from './chronicle/checks.ts';
 import { contentOf, contentText } from './events.ts';
+import { messageChecks } from './messages/checks.ts';
 import { inboxOwner } from './model.ts';
 import {
   eventsBetween,
@@ -50,6 +51,7 @@ export const stateChecks: readonly StateCheck[] = [
     },
   },
   ...chronicleChecks,
+  ...messageChecks,
 ];
 
 function streamRecord(context: ReadContext, row: StreamRow & { level: string; seq: number }): StoredRecord {

@@ -5,6 +5,7 @@ import * as chronicle from './chronicle/recording.ts';
 import { blankEvents } from './chronicle/statements.ts';
 import { bindingOf } from './events.ts';
 import { reasonBinding } from './groups/groups.ts';
+import * as messages from './messages/messages.ts';
 import { dropStream, streamsOf } from './statements.ts';
 import { subjectOf, topicOf } from './streams.ts';
 
@@ -37,6 +38,14 @@ export const sealedTables: readonly SealedTable[] = [
     columns: { incarnation: 's.incarnation', scope: 's.scope' },
     join: `${stream} t.stream_id`,
     binding: (row) => reasonBinding(streamIn(row), String(row['group_id']), Number(row['position'])),
+  },
+  {
+    table: 'messages',
+    column: 'sealed',
+    key: { id: '' },
+    columns: { scope: 's.scope' },
+    join: `${stream} t.mailbox_id`,
+    binding: (row) => messages.bindingOf({ id: String(row['id']), scope: String(row['scope']) }),
   },
 ];
 

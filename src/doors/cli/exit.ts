@@ -28,6 +28,7 @@ export const exitOf: Record<ErrorCode, ExitStatus> = {
   METHOD_NOT_ALLOWED: 2,
   UNSUPPORTED_MEDIA_TYPE: 2,
   REVISION_CONFLICT: 4,
+  WRONG_STATE: 4,
   IDEMPOTENCY_CONFLICT: 4,
   NOT_A_NUMBER: 4,
   LOCK_HELD: 4,

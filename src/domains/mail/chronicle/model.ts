@@ -13,7 +13,12 @@ import * as schema from '../../../kernel/schema.ts';
 export const mailboxType = 'squawk';
 
 export const streamType = schema.name.describe('Kind of stream; "squawk" for mailboxes');
-export const streamId = schema.name.describe('The stream: a mailbox, an agent, a mission …');
+export const streamId = z
+  .string('text')
+  .min(1, 'must not be empty')
+  .max(limits.pathBytes, `at most ${limits.pathBytes} characters`)
+  .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
+  .describe('The stream: a mailbox, an agent, a mission, a path …');
 
 export const chronicled = z.object({
   id: z.string(),

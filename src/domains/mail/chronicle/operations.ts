@@ -7,7 +7,8 @@ import { chroniclePage, findEvent, streamPage } from './reading.ts';
 import { statisticsAtOnce, statisticsSteps } from './statistics.ts';
 
 export { streamPage } from './reading.ts';
-export { recordEvent } from './recording.ts';
+export { type Recorded, recordEvent } from './recording.ts';
+export { lastCorrelated } from './statements.ts';
 
 export const events = query({
   name: 'mail.events',

@@ -139,6 +139,14 @@ export function* lastOf(project: string, streamType: string, streamId: string): 
   return row?.sequence_number ?? 0;
 }
 
+const selectLastCorrelated = statement(`
+  SELECT recorded_at FROM events WHERE project_id = $1 AND correlation_id = $2
+  ORDER BY seq DESC, sequence_number DESC LIMIT 1`);
+/** When the last event of a correlation was recorded, of whatever stream; undefined where there is none. */
+export function* lastCorrelated(project: string, correlation: string): Work<string | undefined> {
+  return (yield* one<{ recorded_at: string }>(selectLastCorrelated, [project, correlation]))?.recorded_at;
+}
+
 const insertEvent = statement(`
   INSERT INTO events (project_id, id, type, stream_type, stream_id, sequence_number, data, sealed, causation_id,
     correlation_id, metadata, author, seq, occurred_at, recorded_at, scope)

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { missionSuite } from './missions.ts';
+
+onEveryEngine('missions', missionSuite);
