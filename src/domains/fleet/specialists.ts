@@ -44,7 +44,8 @@ export const register = mutation({
   }),
   output: specialist,
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/specialists',
+  positional: ['name'],
   *run(context, { id: given, ...said }) {
     if (given !== undefined) assertMaySpeakFor(context, given);
     const id = given ?? context.newId('spec').replace('_', '-');
@@ -83,7 +84,8 @@ export const heartbeat = mutation({
   }),
   output: specialist.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/specialists/{id}/heartbeat',
+  positional: ['id'],
   *run(context, { id, status: newStatus, currentSortie }) {
     assertMaySpeakFor(context, id);
     const row = yield* specialistById(context.project, id);
@@ -113,7 +115,8 @@ export const get = query({
   input: z.strictObject({ id: schema.agentId }),
   output: specialist.nullable(),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/specialists/{id}',
+  positional: ['id'],
   *run(context, { id }) {
     yield* activeReader(context);
     const row = yield* specialistById(context.project, id);
@@ -127,7 +130,7 @@ export const list = query({
   input: z.strictObject({ status: status.optional(), limit: schema.limit, cursor: schema.cursor }),
   output: z.object({ specialists: z.array(specialist), nextCursor: z.string().nullable() }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/specialists',
   *run(context, { status: wanted = '', limit, cursor }) {
     yield* activeReader(context);
     const filter = { status: wanted, silentSince: context.now - inactiveAfterMs };

@@ -3,7 +3,6 @@ import { invalid, notFound } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import { adopt as adoptCheckpoint } from './adoption.ts';
-import { drop } from './changes.ts';
 import * as model from './checkpoint-model.ts';
 import {
   checkpointCount,
@@ -12,11 +11,11 @@ import {
   latestCheckpoint,
 } from './checkpoint-statements.ts';
 import { missionId, progress } from './model.ts';
-import { checkpointKind, checkpointOf } from './records.ts';
+import { checkpointOf } from './records.ts';
 import { recover as recoverFrom } from './recovery.ts';
 import { prune as pruneOld } from './retention.ts';
 import { missionRows } from './statements.ts';
-import { findCheckpoint, takeCheckpoint } from './taking.ts';
+import { dropCheckpoint, findCheckpoint, takeCheckpoint } from './taking.ts';
 
 export const create = mutation({
   name: 'checkpoints.create',
@@ -35,7 +34,7 @@ export const create = mutation({
   }),
   output: z.object({ checkpoint: model.checkpoint, dropped: z.array(model.place) }),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/checkpoints',
   positional: ['missionId'],
   *run(context, { missionId: id, createdBy = context.agent, ...wanted }) {
     yield* context.identity();
@@ -52,7 +51,7 @@ export const get = query({
   input: z.strictObject({ id: model.checkpointId }),
   output: model.checkpoint.nullable(),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/checkpoints/{id}',
   positional: ['id'],
   *run(context, { id }) {
     const identity = yield* context.identity();
@@ -70,7 +69,7 @@ export const list = query({
   }),
   output: z.object({ checkpoints: z.array(model.checkpoint), total: z.int() }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/checkpoints',
   positional: ['missionId'],
   *run(context, { missionId: id, limit }) {
     const identity = yield* context.identity();
@@ -86,7 +85,7 @@ export const count = query({
   input: z.strictObject({}),
   output: z.object({ checkpoints: z.int() }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/checkpoints-count',
   *run(context) {
     const identity = yield* context.identity();
     return { checkpoints: identity.scopes.length === 0 ? 0 : yield* checkpointTotal(context.project) };
@@ -99,7 +98,7 @@ export const latest = query({
   input: z.strictObject({ missionId }),
   output: model.checkpoint.nullable(),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/checkpoints-latest/{mission_id}',
   positional: ['missionId'],
   *run(context, { missionId: id }) {
     const identity = yield* context.identity();
@@ -114,13 +113,13 @@ export const remove = mutation({
   input: z.strictObject({ id: model.checkpointId }),
   output: z.object({ removed: z.boolean(), missionId: z.string().nullable() }),
   access: 'write',
-  route: null,
+  route: 'DELETE /api/v1/fleet/checkpoints/{id}',
   positional: ['id'],
   *run(context, { id }) {
     yield* context.identity();
     const row = yield* findCheckpoint(context, id);
     if (!row) return { removed: false, missionId: null };
-    yield* drop(context, checkpointKind, row);
+    yield* dropCheckpoint(context, row);
     return { removed: true, missionId: row.mission_id };
   },
 });
@@ -144,7 +143,7 @@ export const prune = mutation({
   }),
   access: 'write',
   risk: 'medium',
-  route: null,
+  route: 'POST /api/v1/fleet/checkpoints-prune',
   *run(context, input) {
     yield* context.identity();
     const pruned = yield* pruneOld(context, input);
@@ -167,7 +166,7 @@ export const recover = mutation({
   output: model.recovered.nullable(),
   access: 'write',
   risk: 'medium',
-  route: null,
+  route: 'POST /api/v1/fleet/checkpoints-recover',
   positional: ['id'],
   *run(context, { id, missionId: mission, ...how }) {
     if ((id === undefined) === (mission === undefined)) throw invalid('id', 'either an id or a mission');

@@ -23,7 +23,7 @@ export const create = mutation({
   }),
   output: model.mission,
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/missions',
   positional: ['title'],
   *run(context, { title, description, priority, metadata }) {
     yield* context.identity();
@@ -57,7 +57,7 @@ export const get = query({
   input: z.strictObject({ id: model.missionId }),
   output: model.mission.nullable(),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/missions/{id}',
   positional: ['id'],
   *run(context, { id }) {
     const identity = yield* context.identity();
@@ -72,7 +72,7 @@ export const list = query({
   input: z.strictObject({ status: model.missionStatus.optional(), ...listing }),
   output: z.object({ missions: z.array(model.mission), total: z.int(), nextCursor: z.string().nullable() }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/missions',
   positional: ['status'],
   *run(context, { status, limit, cursor, offset }) {
     const identity = yield* context.identity();
@@ -105,7 +105,7 @@ export const update = mutation({
   }),
   output: model.mission.nullable(),
   access: 'write',
-  route: null,
+  route: 'PATCH /api/v1/fleet/missions/{id}',
   positional: ['id'],
   *run(context, { id, expectedRevision, ...patch }) {
     yield* context.identity();
@@ -122,7 +122,7 @@ export const complete = mutation({
   input: z.strictObject({ id: model.missionId, result: z.unknown().optional().describe('Any JSON value') }),
   output: model.mission.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/missions/{id}/complete',
   positional: ['id', 'result'],
   *run(context, { id, result }) {
     yield* context.identity();
@@ -145,7 +145,7 @@ function* change(context: WriteContext, row: MissionRow, patch: Patch): Work<Mis
   const { status = row.status } = patch;
   if (status !== row.status) model.moveMission(row.status, status);
   if (status === 'completed' && row.status !== 'completed')
-    model.assertAllSettled(yield* unsettledSorties(context.project, row.id));
+    model.assertAllSettled(row.status, yield* unsettledSorties(context.project, row.id));
   const next = patched(row, { ...patch, status }, isoTime(context.now));
   return yield* put(context, missionKind, row, next, happened(row, next, patch));
 }
@@ -203,7 +203,7 @@ export const remove = mutation({
   output: z.object({ removed: z.boolean(), sorties: z.int(), checkpoints: z.int() }),
   access: 'write',
   risk: 'high',
-  route: null,
+  route: 'DELETE /api/v1/fleet/missions/{id}',
   positional: ['id'],
   *run(context, { id }) {
     yield* context.identity();
@@ -240,7 +240,7 @@ export const stalled = query({
     nextCursor: z.string().nullable(),
   }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/missions-stalled',
   *run(context, input) {
     const identity = yield* context.identity();
     if (identity.scopes.length === 0) return { missions: [], nextCursor: null };

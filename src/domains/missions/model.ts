@@ -93,9 +93,10 @@ export function isSettled(status: SortieStatus): boolean {
 }
 
 /** Refuses the completion of a mission with sorties that are not settled. */
-export function assertAllSettled(unsettled: number): void {
+export function assertAllSettled(from: MissionStatus, unsettled: number): void {
   if (unsettled === 0) return;
   throw new RookeryError('WRONG_STATE', `${unsettled} sorties are neither completed nor cancelled`, {
+    from,
     to: 'completed',
     openSorties: unsettled,
   });

@@ -3,8 +3,8 @@ import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
 import { drop } from './changes.ts';
 import { checkpointsOf } from './checkpoint-statements.ts';
-import { checkpointKind } from './records.ts';
 import { type MissionRow, sortieLists } from './statements.ts';
+import { dropCheckpoint } from './taking.ts';
 import { missionKind, sortieKind } from './things.ts';
 
 /** Removes a mission and what belongs to it, each with an entry of its own. */
@@ -17,7 +17,7 @@ export function* removeMission(
   const sorties = yield* sortieLists.where(project, { mission_id: mission.id }, range);
   for (const sortie of sorties) yield* drop(context, sortieKind, sortie);
   const checkpoints = yield* checkpointsOf(project, mission.id, limits.checkpointsPerMission + 1);
-  for (const checkpoint of checkpoints) yield* drop(context, checkpointKind, checkpoint);
+  for (const checkpoint of checkpoints) yield* dropCheckpoint(context, checkpoint);
   yield* drop(context, missionKind, mission);
   return { sorties: sorties.length, checkpoints: checkpoints.length };
 }

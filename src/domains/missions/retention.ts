@@ -1,9 +1,8 @@
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
-import { drop } from './changes.ts';
 import type { Place } from './checkpoint-model.ts';
 import { checkpointRows, type Kept, keptOf, missionsWithCheckpoints } from './checkpoint-statements.ts';
-import { checkpointKind } from './records.ts';
+import { dropCheckpoint } from './taking.ts';
 
 const dayMs = 86_400_000;
 /** How long the last checkpoint of a completed mission stays. */
@@ -62,7 +61,7 @@ export function* prune(
         if (details.length === deletedAtOnce)
           return { deleted: details.length, freedBytes, details, more: true };
         if (!wanted.dryRun)
-          yield* drop(context, checkpointKind, (yield* checkpointRows.byId(context.project, id))!);
+          yield* dropCheckpoint(context, (yield* checkpointRows.byId(context.project, id))!);
         details.push({ id, missionId: mission_id });
         freedBytes += bytes;
       }

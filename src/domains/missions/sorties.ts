@@ -40,7 +40,7 @@ export const create = mutation({
   }),
   output: changed,
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/sorties',
   positional: ['title', 'missionId'],
   *run(context, input) {
     yield* context.identity();
@@ -81,7 +81,7 @@ export const get = query({
   input: z.strictObject({ id: model.sortieId }),
   output: model.sortie.nullable(),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/sorties/{id}',
   positional: ['id'],
   *run(context, { id }) {
     const identity = yield* context.identity();
@@ -101,7 +101,7 @@ export const list = query({
   }),
   output: z.object({ sorties: z.array(model.sortie), total: z.int(), nextCursor: z.string().nullable() }),
   access: 'read',
-  route: null,
+  route: 'GET /api/v1/fleet/sorties',
   positional: ['missionId'],
   *run(context, { missionId, status, assignedTo, limit, cursor, offset }) {
     const identity = yield* context.identity();
@@ -152,7 +152,7 @@ export const update = mutation({
   }),
   output: changed.nullable(),
   access: 'write',
-  route: null,
+  route: 'PATCH /api/v1/fleet/sorties/{id}',
   positional: ['id'],
   run: (context, { id, expectedRevision, ...patch }) =>
     onSortie(context, id, function* (row) {
@@ -168,7 +168,7 @@ export const start = mutation({
   input: z.strictObject({ id: model.sortieId }),
   output: changed.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/sorties/{id}/start',
   positional: ['id'],
   run: (context, { id }) => onSortie(context, id, (row) => startSortie(context, row, context.agent)),
 });
@@ -183,7 +183,7 @@ export const progress = mutation({
   }),
   output: changed.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/sorties/{id}/progress',
   positional: ['id', 'progress'],
   run: (context, { id, progress: reached, notes }) =>
     onSortie(context, id, (row) => change(context, row, { progress: reached, progressNotes: notes })),
@@ -198,7 +198,7 @@ export const complete = mutation({
   }),
   output: changed.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/sorties/{id}/complete',
   positional: ['id', 'result'],
   run: (context, { id, result }) =>
     onSortie(context, id, function* (row) {
@@ -218,7 +218,7 @@ export const block = mutation({
   }),
   output: changed.nullable(),
   access: 'write',
-  route: null,
+  route: 'POST /api/v1/fleet/sorties/{id}/block',
   positional: ['id', 'reason'],
   run: (context, { id, reason, ...blocker }) =>
     onSortie(context, id, (row) =>
@@ -233,7 +233,7 @@ export const remove = mutation({
   output: z.object({ removed: z.boolean() }),
   access: 'write',
   risk: 'medium',
-  route: null,
+  route: 'DELETE /api/v1/fleet/sorties/{id}',
   positional: ['id'],
   *run(context, { id }) {
     yield* context.identity();

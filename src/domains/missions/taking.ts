@@ -56,6 +56,9 @@ export interface Taken {
 
 const hourMs = 3_600_000;
 
+/** The last event of a checkpoint that was removed on purpose. */
+export const removedEvent = 'checkpoint_removed';
+
 /** Makes a checkpoint of a mission; TOO_LARGE where it would hold more than one may. */
 export function* takeCheckpoint(context: WriteContext, mission: MissionRow, wanted: Wanted): Work<Taken> {
   const row = yield* rowFor(context, mission, wanted);
@@ -144,12 +147,19 @@ export function assertSize(row: CheckpointRow): number {
   });
 }
 
+/** Removes a checkpoint for good; its stream says so, because copies of it may lie elsewhere. */
+export function* dropCheckpoint(context: WriteContext, row: CheckpointRow): Work<void> {
+  const data = { mission_id: row.mission_id, trigger: row.trigger };
+  yield* tell(context, checkpointKind, row, { type: removedEvent, data });
+  yield* drop(context, checkpointKind, row);
+}
+
 /** Removes the oldest beyond what a mission keeps. */
 function* makeRoom(context: WriteContext, mission: string): Work<Place[]> {
   const most = limits.checkpointsPerMission;
   if ((yield* checkpointCount(context.project, mission)) <= most) return [];
   const beyond = (yield* checkpointsOf(context.project, mission, most + 10)).slice(most);
-  for (const row of beyond) yield* drop(context, checkpointKind, row);
+  for (const row of beyond) yield* dropCheckpoint(context, row);
   return beyond.map(({ id }) => ({ id, missionId: mission }));
 }
 

@@ -7,13 +7,9 @@ import { fenceFromText, fieldsOf, kindOf, snakeCase, toDoor, valueFromText } fro
 import { Output } from './output.ts';
 import { type GlobalOptions, openSession } from './session.ts';
 
-/** Nouns whose operations only other doors reach. */
-const hidden = new Set(['specialists']);
-
 /** One command per operation: `rookery memory set KEY VALUE --level team`. */
 export function addOperationCommands(program: Command): void {
   for (const [noun, verbs] of Object.entries(operations)) {
-    if (hidden.has(noun)) continue;
     const group = program.commands.find((command) => command.name() === noun) ?? program.command(noun);
     group.description(group.description() || `operations on ${noun}`);
     for (const [verb, operation] of Object.entries(verbs as Record<string, Operation>)) {
