@@ -201,4 +201,26 @@ export function loopAccessSuite(harness: Harness): void {
       ).toContain(kind);
     }
   });
+
+  it('is sealed anew when keys rotate, and gone when its agent is erased', async () => {
+    const rookery = await harness.open();
+    await rookery.fleet.register({ id: 'product-owner', system: true });
+    const [coder, owner] = [rookery.as('coder-1'), rookery.as('product-owner')];
+    await coder.loop.reportConfidence(report);
+    await coder.loop.recordConsensus({ ...agreement, encrypt: true });
+    await owner.loop.recordConsensus({ ...agreement, id: 'own', level: 'private' });
+    await owner.loop.decide(ruling);
+    await rookery.keys.rotate({ all: true });
+    expect(await rookery.keys.status({ waitMs: 30_000 })).toMatchObject({ rotation: { state: 'done' } });
+    expect((await coder.loop.confidences({ phase })).confidences).toMatchObject([report]);
+    expect(await coder.loop.consensus({ phase })).toMatchObject(agreement);
+    expect(await owner.loop.consensus({ phase })).toMatchObject({ ...agreement, id: 'own' });
+    expect((await owner.loop.decisions({ phase })).decisions).toMatchObject([ruling]);
+    expect(await rookery.keys.erase({ agent: 'coder-1', owned: true })).toMatchObject({ state: 'done' });
+    expect((await coder.loop.confidences({ phase })).confidences).toEqual([]);
+    expect(await coder.loop.consensus({ phase })).toBeNull();
+    expect(await select(rookery, "SELECT 1 AS found FROM loop_votes WHERE owner = 'coder-1'")).toEqual([]);
+    expect((await owner.loop.decisions({ phase })).decisions).toHaveLength(1);
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+  });
 }
