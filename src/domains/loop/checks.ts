@@ -3,18 +3,8 @@ import type { Entry } from '../../kernel/ledger/entry.ts';
 import { differing, type StateCheck, type StoredRecord } from '../../kernel/ledger/state.ts';
 import type { Parameter, Work } from '../../kernel/work.ts';
 import * as records from './records.ts';
-import {
-  allConfidences,
-  allConsensus,
-  allDecisions,
-  allVotes,
-  type Checked,
-  type ConfidenceRow,
-  type ConsensusRow,
-  type DecisionRow,
-  type RecordRow,
-  type VoteRow,
-} from './statements.ts';
+import type { ConfidenceRow, ConsensusRow, DecisionRow, RecordRow, VoteRow } from './statements.ts';
+import { allConfidences, allConsensus, allDecisions, allVotes, type Checked } from './upkeep-statements.ts';
 
 const pageSize = 500;
 

@@ -185,7 +185,7 @@ export function* readable(
   return { consensuses: answer, nextCursor: records.nextCursor(rows, limit) };
 }
 
-function* viewed(context: ReadContext, row: ConsensusRow): Work<model.Consensus> {
+export function* viewed(context: ReadContext, row: ConsensusRow): Work<model.Consensus> {
   const said = JSON.parse(yield* saidIn(context, row)) as Pick<model.Consensus, keyof typeof agreed>;
   return {
     ...said,

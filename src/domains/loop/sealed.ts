@@ -4,17 +4,14 @@ import type { ErasedSubject, Erasure, SealedRow, SealedTable } from '../../kerne
 import type { Work } from '../../kernel/work.ts';
 import { type Ending, endConfidence, endConsensus, endDecision, endVote } from './endings.ts';
 import * as records from './records.ts';
+import type { ConfidenceRow, ConsensusRow, DecisionRow, VoteRow } from './statements.ts';
 import {
-  type ConfidenceRow,
-  type ConsensusRow,
-  type DecisionRow,
   dropScope,
   ownedConfidences,
   ownedConsensus,
   ownedDecisions,
   ownedVotes,
-  type VoteRow,
-} from './statements.ts';
+} from './upkeep-statements.ts';
 
 export const sealedTables: readonly SealedTable[] = [
   {

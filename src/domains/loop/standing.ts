@@ -13,13 +13,8 @@ import * as model from './model.ts';
 import * as records from './records.ts';
 import { actions, recover } from './recovery.ts';
 import { readConfidences } from './reports.ts';
-import {
-  expiredConfidences,
-  expiredConsensus,
-  expiredDecisions,
-  newestDecision,
-  newestRound,
-} from './statements.ts';
+import { newestDecision, newestRound } from './statements.ts';
+import { expiredConfidences, expiredConsensus, expiredDecisions } from './upkeep-statements.ts';
 
 const scoreOf = z.strictObject({ agent: schema.agentId, confidence: model.score });
 

@@ -1,6 +1,5 @@
 import { visible } from '../../kernel/access/statements.ts';
-import { entryBeside } from '../../kernel/ledger/statements.ts';
-import { change, many, one, type Parameter, statement, type Work } from '../../kernel/work.ts';
+import { change, many, one, statement } from '../../kernel/work.ts';
 
 /** What the tables of the loop have in common. */
 export interface RecordRow {
@@ -45,10 +44,10 @@ export interface VoteRow extends Omit<RecordRow, 'iteration' | 'expires_at' | 's
 
 const record =
   't.swarm, t.phase, t.iteration, t.owner, t.scope, t.seq, t.created_at, t.expires_at, t.shown_until, t.value, t.sealed';
-const confidenceColumns = `${record}, t.revision, t.updated_at`;
-const consensusColumns = `${record}, t.id, t.author, t.revision, t.updated_at, t.status, t.score, t.threshold`;
-const decisionColumns = `${record}, t.id`;
-const voteColumns =
+export const confidenceColumns = `${record}, t.revision, t.updated_at`;
+export const consensusColumns = `${record}, t.id, t.author, t.revision, t.updated_at, t.status, t.score, t.threshold`;
+export const decisionColumns = `${record}, t.id`;
+export const voteColumns =
   't.swarm, t.phase, t.consensus, t.validator, t.type, t.position, t.owner, t.scope, t.seq, t.created_at, t.value, t.sealed';
 
 /** Not past its time, by the caller's clock and by the store's. */
@@ -141,6 +140,14 @@ const deleteConfidence = statement(`
   WHERE project_id = $1 AND swarm = $2 AND phase = $3 AND owner = $4 AND iteration = $5`);
 export const dropConfidence = (project: string, row: ConfidenceRow) =>
   change(deleteConfidence, [project, row.swarm, row.phase, row.owner, row.iteration]);
+
+const selectNewestOf = statement(`
+  SELECT ${confidenceColumns} FROM loop_confidences t
+  WHERE t.project_id = $1 AND t.swarm = $2 AND t.phase = $3 AND t.owner = $4 AND ${live('$5')}
+  ORDER BY t.seq DESC LIMIT 1`);
+/** What an agent has said last of a phase, whatever the iteration. */
+export const newestOf = (project: string, { swarm, phase }: Place, owner: string, now: number) =>
+  one<ConfidenceRow>(selectNewestOf, [project, swarm, phase, owner, now]);
 
 const selectNewestRound = statement(`
   SELECT t.owner, t.seq, t.iteration FROM loop_confidences t
@@ -300,79 +307,3 @@ const deleteDecision = statement(`
   DELETE FROM loop_decisions WHERE project_id = $1 AND swarm = $2 AND phase = $3 AND id = $4 AND scope = $5`);
 export const dropDecision = (project: string, row: DecisionRow) =>
   change(deleteDecision, [project, row.swarm, row.phase, row.id, row.scope]);
-
-const expired = (table: string, columns: string) =>
-  statement(`
-    SELECT ${columns} FROM ${table} t
-    WHERE t.project_id = $1 AND t.expires_at <= $2 ORDER BY t.expires_at LIMIT $3`);
-const selectExpiredConfidences = expired('loop_confidences', confidenceColumns);
-const selectExpiredConsensus = expired('loop_consensus', consensusColumns);
-const selectExpiredDecisions = expired('loop_decisions', decisionColumns);
-export const expiredConfidences = (project: string, now: number, limit: number) =>
-  many<ConfidenceRow>(selectExpiredConfidences, [project, now, limit]);
-export const expiredConsensus = (project: string, now: number, limit: number) =>
-  many<ConsensusRow>(selectExpiredConsensus, [project, now, limit]);
-export const expiredDecisions = (project: string, now: number, limit: number) =>
-  many<DecisionRow>(selectExpiredDecisions, [project, now, limit]);
-
-export type Checked<Row> = Row & { entry: string | null };
-
-/** All rows of a table in key order with their ledger entries, for verification. */
-const checked = (table: string, columns: string, key: readonly string[]) => {
-  const names = key.map((column) => `t.${column}`).join(', ');
-  const after = key.map((_, i) => `$${i + 2}`).join(', ');
-  return statement(`
-    SELECT ${columns}, ledger.entry FROM ${table} t ${entryBeside('t')}
-    WHERE t.project_id = $1 AND (${names}) > (${after}) ORDER BY ${names} LIMIT $${key.length + 2}`);
-};
-const selectAllConfidences = checked('loop_confidences', confidenceColumns, [
-  'swarm',
-  'phase',
-  'owner',
-  'iteration',
-]);
-const selectAllConsensus = checked('loop_consensus', consensusColumns, ['swarm', 'phase', 'id', 'scope']);
-const selectAllDecisions = checked('loop_decisions', decisionColumns, ['swarm', 'phase', 'id', 'scope']);
-const selectAllVotes = checked('loop_votes', voteColumns, [
-  'swarm',
-  'phase',
-  'consensus',
-  'scope',
-  'validator',
-  'type',
-]);
-type After = readonly Parameter[];
-export const allConfidences = (project: string, after: After, limit: number) =>
-  many<Checked<ConfidenceRow>>(selectAllConfidences, [project, ...after, limit]);
-export const allConsensus = (project: string, after: After, limit: number) =>
-  many<Checked<ConsensusRow>>(selectAllConsensus, [project, ...after, limit]);
-export const allDecisions = (project: string, after: After, limit: number) =>
-  many<Checked<DecisionRow>>(selectAllDecisions, [project, ...after, limit]);
-export const allVotes = (project: string, after: After, limit: number) =>
-  many<Checked<VoteRow>>(selectAllVotes, [project, ...after, limit]);
-
-const inScope = (table: string) => statement(`DELETE FROM ${table} WHERE project_id = $1 AND scope = $2`);
-const scopedTables = ['loop_confidences', 'loop_consensus', 'loop_votes', 'loop_decisions'].map(inScope);
-/** Removes all that lies in one audience; answers how many records that were. */
-export function* dropScope(project: string, scope: string): Work<number> {
-  let dropped = 0;
-  for (const table of scopedTables) dropped += yield* change(table, [project, scope]);
-  return dropped;
-}
-
-const owned = (table: string, columns: string) =>
-  statement(
-    `SELECT ${columns} FROM ${table} t WHERE t.project_id = $1 AND t.owner = $2 ORDER BY t.seq LIMIT $3`,
-  );
-const selectOwnedConfidences = owned('loop_confidences', confidenceColumns);
-const selectOwnedConsensus = owned('loop_consensus', consensusColumns);
-const selectOwnedVotes = owned('loop_votes', voteColumns);
-const selectOwnedDecisions = owned('loop_decisions', decisionColumns);
-export const ownedConfidences = (project: string, agent: string, limit: number) =>
-  many<ConfidenceRow>(selectOwnedConfidences, [project, agent, limit]);
-export const ownedConsensus = (project: string, agent: string, limit: number) =>
-  many<ConsensusRow>(selectOwnedConsensus, [project, agent, limit]);
-export const ownedVotes = (project: string, agent: string, limit: number) =>
-  many<VoteRow>(selectOwnedVotes, [project, agent, limit]);
-export const ownedDecisions = (project: string, agent: string, limit: number) =>
-  many<DecisionRow>(selectOwnedDecisions, [project, agent, limit]);
