@@ -8,9 +8,11 @@ import { lockBenches } from './rows/locks.ts';
 import { mailBenches } from './rows/mail.ts';
 import { memoryBenches } from './rows/memory.ts';
 import { redisBenches } from './rows/redis.ts';
+import { signalBenches } from './rows/signals.ts';
 import { storageBenches } from './rows/storage.ts';
 import { vaultBenches } from './rows/vault.ts';
 import { wakeupBenches } from './rows/wakeups.ts';
+import { workBenches } from './rows/work.ts';
 import { footnotesOf, tableOf, verdictOf } from './table.ts';
 
 const benches: readonly Bench[] = [
@@ -19,6 +21,8 @@ const benches: readonly Bench[] = [
   ...ledgerBenches,
   ...mailBenches,
   ...lockBenches,
+  ...signalBenches,
+  ...workBenches,
   ...wakeupBenches,
   ...httpBenches,
   ...storageBenches,
