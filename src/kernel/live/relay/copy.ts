@@ -111,12 +111,12 @@ export class Copy {
     const { port, project, store } = this.#parts;
     const answer = script.run(port, [prefixOf(project), store, this.#token ?? '', ...parameters]);
     const late = Promise.withResolvers<never>();
+    // It holds the process, which the connection does not: `close` must come to its end.
     const timer = setTimeout(() => {
       this.#unanswered = true;
       port.reset();
       late.reject(new RookeryError('UNAVAILABLE', `Redis did not answer within ${answerMs} ms`));
     }, answerMs);
-    timer.unref();
     const settled = () => {
       clearTimeout(timer);
       this.#unanswered = false;
