@@ -1,3 +1,4 @@
+import * as conflicts from './domains/conflicts/checks.ts';
 import * as fleet from './domains/fleet/checks.ts';
 import * as keys from './domains/keys/checks.ts';
 import * as locks from './domains/locks/checks.ts';
@@ -22,4 +23,5 @@ export const stateChecks: readonly StateCheck[] = [
   ...keys.stateChecks,
   ...votes.stateChecks,
   ...missions.stateChecks,
+  ...conflicts.stateChecks,
 ];

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
+import { noteCollision } from './domains/conflicts/operations.ts';
 import { assertFence } from './domains/locks/operations.ts';
 import { writeAccesses } from './domains/memory/operations.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
@@ -133,6 +134,7 @@ async function openStore(
     sealedTables,
     erasures,
     assertFence,
+    noteCollision,
     writeAccesses,
     projections,
     redis: port,

@@ -1,7 +1,9 @@
+import * as conflicts from './domains/conflicts/sealed.ts';
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
 import * as signals from './domains/signals/sealed.ts';
+import * as tasks from './domains/tasks/sealed.ts';
 import * as votes from './domains/votes/sealed.ts';
 import * as idempotency from './kernel/idempotency.ts';
 import type { Erasure, SealedTable } from './kernel/vault/sealed.ts';
@@ -13,6 +15,8 @@ export const sealedTables: readonly SealedTable[] = [
   ...loop.sealedTables,
   ...signals.sealedTables,
   ...votes.sealedTables,
+  ...tasks.sealedTables,
+  ...conflicts.sealedTables,
   ...idempotency.sealedTables,
 ];
 
@@ -23,5 +27,7 @@ export const erasures: readonly Erasure[] = [
   ...loop.erasures,
   ...signals.erasures,
   ...votes.erasures,
+  ...tasks.erasures,
+  ...conflicts.erasures,
   ...idempotency.erasures,
 ];

@@ -13,6 +13,7 @@ import {
 import type { Accesses } from './accesses.ts';
 import type { Fence } from './call.ts';
 import type { Random } from './clock.ts';
+import type { Meeting } from './collision.ts';
 import type { Transaction } from './commit.ts';
 import { Denial, type Subject } from './denial.ts';
 import { newId, randomText } from './ids.ts';
@@ -43,6 +44,11 @@ export interface Witnessed {
 export interface Services {
   /** Throws FENCED unless the lease is in force under its token; leases are a domain of their own. */
   readonly assertFence: (context: ReadContext, fence: Fence) => Work<void>;
+  /**
+   * Notes that the caller was refused because another agent was there first; conflicts are a domain of their own. Runs in
+   * the commit of the refusal, and must not throw.
+   */
+  readonly noteCollision: (context: WriteContext, meeting: Meeting) => Work<void>;
   readonly keyring: Keyring;
   readonly identities: Identities;
   readonly random: Random;

@@ -1,5 +1,6 @@
 import { type Call, originOf } from './call.ts';
 import type { Clock } from './clock.ts';
+import { Collision } from './collision.ts';
 import type { GroupCommit, Job, Transaction } from './commit.ts';
 import { type Services, type Witnessed, WriteContext } from './context.ts';
 import { Denial, type Subject } from './denial.ts';
@@ -101,7 +102,7 @@ function countOf(window: ReadWindow, services: Services): Job<void> {
   };
 }
 
-/** A call's work as a job of the group commit: its denials are recorded, also when it was rolled back. */
+/** A call's work as a job of the group commit: its denials and collisions are recorded, also when it was rolled back. */
 export function jobOf<T>(call: Call, services: Services, run: (context: WriteContext) => Work<T>): Job<T> {
   const contextOf = (tx: Transaction) => new WriteContext(originOf(call), tx, services);
   return {
@@ -114,6 +115,7 @@ export function jobOf<T>(call: Call, services: Services, run: (context: WriteCon
     },
     *refused(tx: Transaction, error: RookeryError): Work<void> {
       if (error instanceof Denial) yield* contextOf(tx).recordDenial(error.subject);
+      if (error instanceof Collision) yield* services.noteCollision(contextOf(tx), error.meeting);
     },
   };
 }

@@ -50,6 +50,8 @@ export interface StoreOptions {
   readonly erasures: readonly Erasure[];
   /** Checks the lease that a change is made under. */
   readonly assertFence: Services['assertFence'];
+  /** Notes the collisions of agents. */
+  readonly noteCollision: Services['noteCollision'];
   /** Writes down how often records were read. */
   readonly writeAccesses: WriteAccesses;
   /** How new content is compressed, where that differs from the default. */
@@ -142,6 +144,7 @@ export class Store {
         scrubs: options.engine.scrub !== undefined,
       },
       live: (project) => this.live?.status(project),
+      noteCollision: options.noteCollision,
     };
     const pointers = new Pointers(options.projections.map(({ kind }) => kind));
     this.commits = new GroupCommit({

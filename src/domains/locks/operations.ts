@@ -20,6 +20,7 @@ import { sweep } from './sweep.ts';
 
 export { endLeasesOf } from './agents.ts';
 export { assertFence } from './fences.ts';
+export { waitsNow } from './queue/pairs.ts';
 export { heldLocks, retake, type Standing, standingOn } from './restoring.ts';
 
 export const acquire = mutation({

@@ -1,5 +1,7 @@
+import { scopes } from '../../kernel/access/model.ts';
 import { isoTime } from '../../kernel/clock.ts';
-import { RookeryError } from '../../kernel/errors.ts';
+import { Collision } from '../../kernel/collision.ts';
+import type { RookeryError } from '../../kernel/errors.ts';
 import type { Work } from '../../kernel/work.ts';
 import type { Verdict } from './judgement.ts';
 import { type Holder, leaseOf, rowsOf } from './leases.ts';
@@ -59,7 +61,15 @@ function holderOf(row: LockRow, { agent }: Holder) {
 export function lockHeld({ conflicts, more }: Reasons, now: number): RookeryError {
   const ends = conflicts.map(({ expiresAt }) => expiresAt).filter((end) => end !== null);
   const retryAfterMs = ends.length > 0 ? Math.max(1, Math.max(...ends) - now) : null;
-  return new RookeryError('LOCK_HELD', sentenceFor(conflicts[0]!), { conflicts, more, retryAfterMs });
+  const [first] = conflicts;
+  const meeting = {
+    type: 'resource',
+    kind: 'lock',
+    resource: first!.path,
+    scope: scopes.project,
+    others: conflicts.filter(({ own, path }) => !own && path === first!.path).map(({ holder }) => holder),
+  } as const;
+  return new Collision('LOCK_HELD', sentenceFor(first!), meeting, { conflicts, more, retryAfterMs });
 }
 
 function sentenceFor({ requested, path, witness, holder, mode, expiresAt, lease, own }: Conflict): string {

@@ -1,17 +1,19 @@
 import { type Identity, levelOf, sealedByDefault } from '../../kernel/access/model.ts';
 import { isoTime } from '../../kernel/clock.ts';
+import { Collision } from '../../kernel/collision.ts';
 import type { WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
 import { bindingOf, type Content, contentText, placeholder } from './events.ts';
-import { type Appended, assertHead, type NewEvent } from './model.ts';
+import { type Appended, assertHead, headConflict, type NewEvent } from './model.ts';
 import {
   addEvents,
   advanceHead,
   type EventRow,
   eventHome,
+  eventsBetween,
   type StreamRow,
   streamById,
 } from './statements.ts';
@@ -81,11 +83,21 @@ function* reserve(
   const row = yield* streamById(context.project, stream);
   if (!row) return undefined;
   if (!onBehalf) yield* assertMayPost(context, identity, row);
-  assertHead(expectedHead, row.head);
+  yield* assertExpected(context, row, expectedHead);
   if (events.length === 0) return row;
   if (!(yield* take(row)))
     throw new RookeryError('REVISION_CONFLICT', 'the stream changed meanwhile', { stream });
   return seen.get(key);
+}
+
+/** Refuses an append that believes the head to be elsewhere; whoever moved it is noted. */
+function* assertExpected(context: WriteContext, row: StreamRow, expected: number | undefined): Work<void> {
+  if (expected === undefined || expected === row.head) return;
+  const [newest] = yield* eventsBetween(context.project, row.id, row.head - 1, row.head, 1);
+  const { message, details } = headConflict(expected, row.head);
+  const others = newest ? [newest.author] : [];
+  const meeting = { type: 'version', kind: 'mail', resource: row.id, scope: row.scope, others } as const;
+  throw new Collision('REVISION_CONFLICT', message, meeting, details);
 }
 
 /** The first append of a stream, which may be empty. */

@@ -119,8 +119,11 @@ export function defaultCursorId(name: string): string {
 
 /** Checks the head an appender expects; 0 stands for empty or absent. */
 export function assertHead(expected: number | undefined, actual: number): void {
-  if (expected === undefined || expected === actual) return;
-  throw new RookeryError('REVISION_CONFLICT', `the head is ${actual}, not ${expected}`, {
+  if (expected !== undefined && expected !== actual) throw headConflict(expected, actual);
+}
+
+export function headConflict(expected: number, actual: number): RookeryError {
+  return new RookeryError('REVISION_CONFLICT', `the head is ${actual}, not ${expected}`, {
     field: 'expectedHead',
     expected,
     actual,

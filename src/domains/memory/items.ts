@@ -6,6 +6,7 @@ import {
   scopes,
   sealedByDefault,
 } from '../../kernel/access/model.ts';
+import { Collision } from '../../kernel/collision.ts';
 import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { readHead } from '../../kernel/ledger/head.ts';
@@ -159,6 +160,8 @@ export interface Writing {
   readonly encrypt?: boolean | undefined;
   readonly compress?: boolean | undefined;
   readonly expiresAt: number | null;
+  /** The writer knew what it replaced: the entry says so, and it is no blind write. */
+  readonly expected?: boolean | undefined;
   /** Absent: as before, or "data". */
   readonly type?: Type | undefined;
 }
@@ -185,7 +188,7 @@ export function* write(
   const seq = yield* context.record(subjectOf(namespace, key, scope), {
     revision: [before, revision],
     content,
-    ...factsOf(expiresAt, type),
+    ...factsOf(expiresAt, type, writing.expected),
   });
   const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, type, ...stored };
   const { owner, created_at: createdAt } = alive ?? { owner: author, created_at: now };
@@ -200,10 +203,16 @@ export function* write(
 }
 
 /** What the ledger knows of an item beside its content, where that is not the usual. */
-function factsOf(expiresAt: number | null, type: Type): { facts?: Record<string, number> } {
-  if (expiresAt === null && type === 'data') return {};
+function factsOf(expiresAt: number | null, type: Type, expected = false): { facts?: Record<string, number> } {
+  if (expiresAt === null && type === 'data' && !expected) return {};
   const kind = types.indexOf(type);
-  return { facts: { ...(expiresAt !== null && { expiresAt }), ...(kind > 0 && { type: kind }) } };
+  return {
+    facts: {
+      ...(expected && { expected: 1 }),
+      ...(expiresAt !== null && { expiresAt }),
+      ...(kind > 0 && { type: kind }),
+    },
+  };
 }
 
 /** Turns a live item into a tombstone. */
@@ -276,9 +285,16 @@ export function assertRevision(
   if (expected === undefined) return;
   const actual = current && isLive(current, now) ? current.revision : 0;
   if (actual === expected) return;
-  throw new RookeryError('REVISION_CONFLICT', `the revision is ${actual}, not ${expected}`, {
-    field,
-    expected,
-    actual,
-  });
+  const message = `the revision is ${actual}, not ${expected}`;
+  const details = { field, expected, actual };
+  if (!current) throw new RookeryError('REVISION_CONFLICT', message, details);
+  const { namespace, key, scope, author } = current;
+  const meeting = {
+    type: 'version',
+    kind: 'memory',
+    resource: `${namespace}/${key}`,
+    scope,
+    others: [author],
+  } as const;
+  throw new Collision('REVISION_CONFLICT', message, meeting, details);
 }

@@ -32,6 +32,7 @@ export const set = mutation({
       scope,
       content,
       expiresAt,
+      expected: input.expectedRevision !== undefined,
     });
   },
 });
@@ -79,7 +80,9 @@ export const mset = mutation({
       const content = encodeValue(`entries.${i}.value`, value);
       const { scope, current } = yield* items.forWriting(context, { ...shared, key });
       items.assertRevision(expectedRevision, current, context.now, `entries.${i}.expectedRevision`);
-      written.push(yield* items.write(context, current, { ...shared, key, scope, content, expiresAt }));
+      const expected = expectedRevision !== undefined;
+      const writing = { ...shared, key, scope, content, expiresAt, expected };
+      written.push(yield* items.write(context, current, writing));
     }
     return { items: written };
   },

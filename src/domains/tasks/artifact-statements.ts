@@ -76,6 +76,16 @@ export const artifactsAfter = (
     : many<ArtifactRow>(selectOfTask, [...parameters, filter.task]);
 };
 
+const selectScope = statement(`
+  SELECT ${columns} FROM artifacts a WHERE a.project_id = $1 AND a.scope = $2 ORDER BY a.id LIMIT $3`);
+export const artifactsIn = (project: string, scope: string, limit: number) =>
+  many<ArtifactRow>(selectScope, [project, scope, limit]);
+
+const selectOwned = statement(`
+  SELECT ${columns} FROM artifacts a WHERE a.project_id = $1 AND a.owner = $2 ORDER BY a.id LIMIT $3`);
+export const ownedArtifacts = (project: string, agent: string, limit: number) =>
+  many<ArtifactRow>(selectOwned, [project, agent, limit]);
+
 const selectPage = statement(`
   SELECT ${columns}, ledger.entry FROM artifacts a ${entryBeside('a')}
   WHERE a.project_id = $1 AND a.id > $2 ORDER BY a.id LIMIT $3`);

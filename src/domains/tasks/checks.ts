@@ -104,11 +104,13 @@ function disagreement(row: {
   status: string | null;
   redrives: number | null;
 }) {
-  const verdict = row.status === null ? 'open' : verdictOn(row.status as Status, row.on_failure);
+  // Gone: erased, or found missing as a task.
+  if (row.status === null) return [];
+  const verdict = verdictOn(row.status as Status, row.on_failure);
   const ignoredBefore = row.on_failure === 'ignore' && (row.redrives ?? 0) > 0;
   const agrees = row.settled === (verdict === 'settled' ? 1 : 0) || (row.settled === 1 && ignoredBefore);
   if (agrees) return [];
-  const message = `its dependency on ${row.depends_on} is stored as ${row.settled === 1 ? '' : 'not '}settled, that is ${row.status ?? 'gone'}`;
+  const message = `its dependency on ${row.depends_on} is stored as ${row.settled === 1 ? '' : 'not '}settled, and that is ${row.status}`;
   return [{ kind: 'state-changed' as const, seq: null, subject: `task ${row.task_id}`, message }];
 }
 

@@ -29,7 +29,9 @@ type NotedColumns = Pick<TaskRow, 'note' | 'note_sealed'>;
 type ResultColumns = Pick<TaskRow, 'result' | 'result_sealed'>;
 type Owned = Pick<TaskRow, 'id' | 'scope'>;
 
-const bindingOf = ({ id, scope }: Owned, part: 'task' | 'result' | 'note', revision = 0) => ({
+export type Part = 'task' | 'result' | 'note';
+
+export const bindingOf = ({ id, scope }: Owned, part: Part, revision = 0) => ({
   table: 'tasks',
   record: `${part}\n${id}`,
   scope,
@@ -104,7 +106,11 @@ function* store(context: WriteContext, task: Owned, part: 'result' | 'note', tex
   return yield* context.seal(text, true, bindingOf(task, part));
 }
 
-const attemptBinding = ({ task_id, attempt, scope }: Pick<AttemptRow, 'task_id' | 'attempt' | 'scope'>) => ({
+export const attemptBinding = ({
+  task_id,
+  attempt,
+  scope,
+}: Pick<AttemptRow, 'task_id' | 'attempt' | 'scope'>) => ({
   table: 'task_attempts',
   record: task_id,
   scope,

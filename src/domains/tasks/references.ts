@@ -87,7 +87,7 @@ interface Hidden {
   readonly metadata: string;
 }
 
-function bindingOf({ id, scope }: Pick<ArtifactRow, 'id' | 'scope'>) {
+export function bindingOf({ id, scope }: Pick<ArtifactRow, 'id' | 'scope'>) {
   return { table: 'artifacts', record: id, scope, revision: 0 };
 }
 

@@ -1,4 +1,4 @@
-import { visible } from '../../kernel/access/statements.ts';
+import { grantInForce, notPast, visible } from '../../kernel/access/statements.ts';
 import { entryBeside } from '../../kernel/ledger/statements.ts';
 import { change, many, one, statement, type Work } from '../../kernel/work.ts';
 import type { Standing } from './model.ts';
@@ -139,11 +139,11 @@ const ready = "t.status = 'pending' AND t.due_at IS NULL";
 const selectHeads = statement(`
   SELECT t.id, t.place, t.type, t.capabilities FROM (
     WITH RECURSIVE audiences(scope) AS (
-      SELECT m.scope FROM memberships m WHERE m.project_id = $1 AND m.agent_id = $2
+      SELECT m.scope FROM memberships m WHERE m.project_id = $1 AND m.agent_id = $2 AND ${notPast('m', '$6')}
       UNION
       SELECT g.scope FROM grants g
       WHERE g.project_id = $1 AND g.agent_id = $2 AND g.resource = 'tasks' AND g.action = 'write' AND g.prefix = ''
-        AND g.revoked_at IS NULL AND g.expires_at > $6
+        AND ${grantInForce('g', "''", '$6')}
     ), prefixes(prefix) AS (
       SELECT $3 || a.scope || $5 FROM audiences a UNION ALL SELECT $4 || a.scope || $5 FROM audiences a
     ), lanes(prefix, lane) AS (
@@ -244,6 +244,22 @@ const selectPage = statement(`
 /** All tasks in the order of ids, for verification. */
 export const tasksForChecks = (project: string, after: string, limit: number) =>
   many<TaskRow & { entry: string | null }>(selectPage, [project, after, limit]);
+
+const selectScope = statement(`
+  SELECT ${columns} FROM tasks t WHERE t.project_id = $1 AND t.scope = $2 ORDER BY t.id LIMIT $3`);
+export const tasksIn = (project: string, scope: string, limit: number) =>
+  many<TaskRow>(selectScope, [project, scope, limit]);
+
+const selectOwned = statement(`
+  SELECT ${columns} FROM tasks t WHERE t.project_id = $1 AND t.owner = $2 ORDER BY t.id LIMIT $3`);
+export const ownedTasks = (project: string, agent: string, limit: number) =>
+  many<TaskRow>(selectOwned, [project, agent, limit]);
+
+const deleteTask = statement('DELETE FROM tasks WHERE project_id = $1 AND id = $2');
+export const dropTask = (project: string, id: string) => change(deleteTask, [project, id]);
+
+const deleteAttempts = statement('DELETE FROM task_attempts WHERE project_id = $1 AND task_id = $2');
+export const dropAttempts = (project: string, task: string) => change(deleteAttempts, [project, task]);
 
 export interface AttemptRow {
   task_id: string;

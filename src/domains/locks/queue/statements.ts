@@ -215,3 +215,16 @@ const deleteEnded = statement(`
     (SELECT id FROM lock_waiters WHERE project_id = $1 AND state <> 'waiting' AND ended_at <= $2 LIMIT 8)`);
 /** A few of those that ended long ago. */
 export const dropEndedWaiters = (project: string, before: number) => change(deleteEnded, [project, before]);
+
+const pairsOver = (shared: 0 | 1) => `
+  SELECT w.agent_id AS waiter, l.reserved_by AS holder, l.normalized_path AS path
+  FROM lock_waiters w
+    JOIN lock_waiter_resources r ON r.project_id = w.project_id AND r.waiter_id = w.id
+    JOIN locks l ON l.project_id = r.project_id AND l.kind = r.kind AND l.normalized_path = r.path
+      AND l.released_at IS NULL AND l.shared = ${shared}
+  WHERE w.project_id = $1 AND w.state = 'waiting' AND l.reserved_by <> w.agent_id AND (r.shared = 0 OR l.shared = 0)
+    AND (l.expires_at_ms IS NULL OR l.expires_at_ms > $2)`;
+const selectPairs = statement(`${pairsOver(0)} UNION ${pairsOver(1)} ORDER BY 1, 2, 3 LIMIT $3`);
+/** Agents that wait for what another one holds. */
+export const waitingPairs = (project: string, now: number, limit: number) =>
+  many<{ waiter: string; holder: string; path: string }>(selectPairs, [project, now, limit]);

@@ -23,6 +23,9 @@ const deleteEdge = statement(
 export const dropEdge = (project: string, task: string, dependsOn: string) =>
   change(deleteEdge, [project, task, dependsOn]);
 
+const deleteEdges = statement('DELETE FROM dependencies WHERE project_id = $1 AND task_id = $2');
+export const dropEdgesOf = (project: string, task: string) => change(deleteEdges, [project, task]);
+
 const selectEdges = statement(`
   SELECT ${columns} FROM dependencies d WHERE d.project_id = $1 AND d.task_id = $2 ORDER BY d.depends_on LIMIT $3`);
 /** What a task depends on. */

@@ -1,0 +1,4 @@
+import { onEveryEngine } from '../engines/index.ts';
+import { conflictsSuite } from './conflicts.ts';
+
+onEveryEngine('conflicts', conflictsSuite);
