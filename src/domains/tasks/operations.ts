@@ -206,7 +206,7 @@ export const list = query({
     type: schema.name.optional().describe('Tasks of this type'),
     assignee: schema.agentId.optional().describe('Tasks that only this agent may claim'),
     holder: schema.agentId.optional().describe('Tasks that this agent has claimed'),
-    owner: schema.agentId.optional().describe('Tasks that this agent created'),
+    createdBy: schema.agentId.optional().describe('Tasks that this agent created'),
     limit: schema.limit,
     cursor: schema.cursor,
   }),
@@ -214,9 +214,9 @@ export const list = query({
   access: 'read',
   route: 'GET /api/v1/tasks',
   positional: ['status'],
-  *run(context, { limit, cursor, status = '', type = '', assignee = '', holder = '', owner = '' }) {
+  *run(context, { limit, cursor, status = '', type = '', assignee = '', holder = '', createdBy = '' }) {
     yield* context.identity();
-    const filter = { status, type, assignee, holder, owner };
+    const filter = { status, type, assignee, holder, owner: createdBy };
     const page = { after: cursor, limit: limit + 1 };
     const rows = yield* tasksAfter(context.project, context.agent, context.now, filter, page);
     const tasks = rows.slice(0, limit).map((row) => headOf(row, context.now));
