@@ -19,13 +19,11 @@ const reviewed = new Set([
   'token.create agent',
   'token.list agent',
   'locks.waiters agent',
-  'signals.acknowledge agent',
   'signals.verify agent',
   'roles.grant agent',
   'roles.revoke agent',
   'roles.list agent',
   'keys.erase agent',
-  'votes.cast agent',
 ]);
 
 /** The operations that would take an identity from their input. */

@@ -86,7 +86,7 @@ export function* acknowledgementOf(
 /** Answers for the caller, who must be a target. The deadline is judged first: what comes after it is late. */
 export function* answer(context: WriteContext, input: AcknowledgeInput): Work<Acknowledgement> {
   const { row: signal, own } = yield* findToChange(context, input.signal);
-  assertOneself(context, signal, input.agent);
+  assertOneself(context, signal, input.target);
   if (!own) {
     const message = `${context.agent} issued this signal: its targets acknowledge it`;
     throw new Denial('FORBIDDEN', message, subjectOf(signal), { signal: signal.id });

@@ -95,7 +95,7 @@ export const acknowledgeInput = z.strictObject({
     .max(1000, 'at most 1000 characters')
     .optional()
     .describe('Refuse instead, for this reason'),
-  agent: schema.agentId
+  target: schema.agentId
     .optional()
     .describe('The caller’s own id, where a client sends it: no other is accepted'),
 });

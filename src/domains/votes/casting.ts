@@ -63,7 +63,7 @@ export function* ballotOf(context: ReadContext, proposal: ProposalRow, row: Ball
  */
 export function* cast(context: WriteContext, input: CastInput): Work<Cast> {
   const { row, own } = yield* findToChange(context, input.proposal);
-  assertOneself(context, row, input.agent);
+  assertOneself(context, row, input.voter);
   if (!own) {
     const message = `${context.agent} is no elector of this proposal`;
     throw new Denial('FORBIDDEN', message, subjectOf(row), { proposal: row.id });

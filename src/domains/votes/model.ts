@@ -104,7 +104,7 @@ export const castInput = z.strictObject({
     .optional()
     .describe('From 0 to 1'),
   reason: z.string('text').max(10_000, 'at most 10000 characters').optional().describe('Why'),
-  agent: schema.agentId
+  voter: schema.agentId
     .optional()
     .describe('The caller’s own id, where a client sends it: no other is accepted'),
 });

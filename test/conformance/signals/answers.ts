@@ -58,7 +58,7 @@ export function answerSuite(harness: Harness): void {
     const rookery = await harness.open();
     const { boss, a, eve } = await crew(rookery, 'boss', 'a', 'b', 'eve');
     const { id } = await boss.signals.send({ type: 't', targets: ['a', 'b'] });
-    const forOther = await errorOf(a.signals.acknowledge({ signal: id, agent: 'b' }));
+    const forOther = await errorOf(a.signals.acknowledge({ signal: id, target: 'b' }));
     expect(forOther.code).toBe('FORBIDDEN');
     expect((await errorOf(boss.signals.acknowledge({ signal: id }))).code).toBe('FORBIDDEN');
     const hidden = await errorOf(eve.signals.acknowledge({ signal: id }));
@@ -66,14 +66,14 @@ export function answerSuite(harness: Harness): void {
     const shown = ({ code, message, details }: typeof hidden) => ({ code, message, details });
     expect(shown(hidden)).toEqual(shown(absent));
     expect(hidden.code).toBe('NOT_FOUND');
-    expect((await errorOf(eve.signals.acknowledge({ signal: id, agent: 'a' }))).code).toBe('NOT_FOUND');
+    expect((await errorOf(eve.signals.acknowledge({ signal: id, target: 'a' }))).code).toBe('NOT_FOUND');
     expect((await denials(rookery)).map(({ actor, op }) => `${op} ${actor}`)).toEqual([
       'signals.acknowledge a',
       'signals.acknowledge boss',
       'signals.acknowledge eve',
       'signals.acknowledge eve',
     ]);
-    const own = await a.signals.acknowledge({ signal: id, agent: 'a' });
+    const own = await a.signals.acknowledge({ signal: id, target: 'a' });
     expect(own.agent).toBe('a');
     expect((await boss.signals.get({ id }))?.acked).toBe(1);
   });

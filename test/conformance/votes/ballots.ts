@@ -70,7 +70,7 @@ export function ballotSuite(harness: Harness): void {
     const rookery = await harness.open();
     const { a, eve } = await crew(rookery, 'a', 'b', 'eve');
     const { id } = await a.votes.propose({ ...base, electorate: [{ agent: 'a' }, { agent: 'b' }] });
-    const forOther = { proposal: id, choice: 'accept', agent: 'b' } as const;
+    const forOther = { proposal: id, choice: 'accept', voter: 'b' } as const;
     expect((await errorOf(a.votes.cast(forOther))).code).toBe('FORBIDDEN');
     expect((await errorOf(eve.votes.cast({ proposal: id, choice: 'accept' }))).code).toBe('FORBIDDEN');
     expect((await errorOf(eve.votes.cast(forOther))).code).toBe('FORBIDDEN');
@@ -79,7 +79,7 @@ export function ballotSuite(harness: Harness): void {
       'votes.cast eve',
       'votes.cast eve',
     ]);
-    expect((await a.votes.cast({ proposal: id, choice: 'accept', agent: 'a' })).ballot?.agent).toBe('a');
+    expect((await a.votes.cast({ proposal: id, choice: 'accept', voter: 'a' })).ballot?.agent).toBe('a');
     expect((await a.votes.get({ proposal: id }))?.tally.cast).toBe(1);
   });
 
