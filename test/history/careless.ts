@@ -1,13 +1,19 @@
 import type { View } from '../../src/index.ts';
 import { RookeryError } from '../../src/kernel/errors.ts';
 import type { Calls } from './clients.ts';
+import { afterBallot, nobody, tallyIn, type VoteState } from './votes.ts';
 
 /**
  * The store as a careless client would use it: it looks first and acts afterwards, in two operations. Each call alone
  * works; between two of them somebody else can come [KV-x1, LK-x1].
  */
 export function careless(view: View): Calls {
-  return { memory: carelessMemory(view), locks: carelessLocks(view), mail: carelessMail(view) };
+  return {
+    memory: carelessMemory(view),
+    locks: carelessLocks(view),
+    mail: carelessMail(view),
+    votes: carelessVotes(view),
+  };
 }
 
 function carelessMemory({ memory }: View): Calls['memory'] {
@@ -60,5 +66,22 @@ function carelessMail({ mail, memory }: View): Calls['mail'] {
       return { deliveries: [{ deliveryId: '', position: event.position }] };
     },
     ack: async () => {},
+  };
+}
+
+function carelessVotes({ memory, principal }: View): Calls['votes'] {
+  const voter = Number(principal.agent.split('-')[1]);
+  const stateOf = async (key: string) =>
+    ((await memory.get({ key }))?.value as VoteState | undefined) ?? nobody;
+  return {
+    get: async ({ proposal }) => tallyIn(await stateOf(proposal)),
+    cast: async ({ proposal, choice }) => {
+      const before = await stateOf(proposal);
+      const { state, refusal } = afterBallot(before, { voter, choice });
+      if (refusal === 'closed') throw new RookeryError('VOTE_CLOSED', 'too late', { ...tallyIn(before) });
+      if (refusal) throw new RookeryError('EQUIVOCATION', 'it counts', { choice: before.choices[voter] });
+      if (state !== before) await memory.set({ key: proposal, value: state as never });
+      return { ballot: { choice: state.choices[voter]! }, proposal: tallyIn(state) };
+    },
   };
 }

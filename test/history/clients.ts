@@ -1,9 +1,7 @@
-import type { ErrorCode } from '../../src/index.ts';
-import { isRookeryError, type RookeryError } from '../../src/kernel/errors.ts';
-import type { SeededRandom } from '../support/random.ts';
 import { until } from '../support/until.ts';
-import type { Asked, HistoryEvent } from './events.ts';
 import type { ItemCall } from './models.ts';
+import { type Client as ClientOf, draw, observe } from './observing.ts';
+import { useVote, type VoteCalls } from './votes.ts';
 
 /** Clients of a store that do at random what they may do, and note what they asked and what came back. */
 
@@ -29,20 +27,12 @@ export interface Calls {
     } | null>;
     ack(input: { stream: string; group: string; deliveries: string[] }): Promise<unknown>;
   };
+  readonly votes: VoteCalls;
 }
 
-export interface Client {
-  readonly process: number;
-  readonly view: Calls;
-  readonly random: SeededRandom;
-  /** Takes an event when it happens. `invoke` must be safe with the reader before the call is made. */
-  readonly note: (event: Omit<HistoryEvent, 'index'>) => void;
-}
+export type Client = ClientOf<Calls>;
 
-/** How a refusal is noted: what it shows of the state, or null for nothing. Any other error ends the test. */
-type Refusals = Partial<Record<ErrorCode, (error: RookeryError) => unknown>>;
-
-export const kinds = ['item', 'lock', 'queue'] as const;
+export const kinds = ['item', 'lock', 'queue', 'vote'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** Makes `count` calls on one record. Its key begins with the kind. */
@@ -50,40 +40,8 @@ export async function work(client: Client, key: string, count: number): Promise<
   const kind = key.split('-', 1)[0] as Kind;
   if (kind === 'item') await useItem(client, key, count);
   else if (kind === 'lock') await useLock(client, key, count);
-  else await useQueue(client, key, count);
-}
-
-async function observe<T>(
-  client: Client,
-  key: string,
-  { f, value }: Asked,
-  perform: () => Promise<T>,
-  refusals: Refusals = {},
-): Promise<T | undefined> {
-  const note = (type: HistoryEvent['type'], noted: unknown) =>
-    client.note({
-      process: client.process,
-      type,
-      f,
-      key,
-      value: noted,
-      time: Number(process.hrtime.bigint()),
-    });
-  note('invoke', value);
-  try {
-    const answer = await perform();
-    note('ok', answer);
-    return answer;
-  } catch (error) {
-    const shown = isRookeryError(error) ? refusals[error.code] : undefined;
-    if (!shown) throw error;
-    note('fail', shown(error as RookeryError));
-    return undefined;
-  }
-}
-
-function draw({ random }: Client, below: number): number {
-  return Buffer.from(random.bytes(4)).readUInt32BE() % below;
+  else if (kind === 'queue') await useQueue(client, key, count);
+  else await useVote(client, key, count);
 }
 
 async function useItem(client: Client, key: string, count: number): Promise<void> {

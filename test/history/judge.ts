@@ -2,6 +2,7 @@ import { check, type Model, type Performed } from './checker.ts';
 import { leaseMs } from './clients.ts';
 import { type Asked, type HistoryEvent, operationsOf } from './events.ts';
 import { item, lock, queue } from './models.ts';
+import { vote } from './votes.ts';
 
 /** What became of recorded histories: how many there were, and those that nothing explains. */
 export interface Judgement {
@@ -24,7 +25,7 @@ export function judge(events: readonly Omit<HistoryEvent, 'index'>[]): Judgement
   };
 }
 
-const models = { item, lock, queue };
+const models = { item, lock, queue, vote };
 
 function explain(key: string, operations: readonly Performed<Asked, unknown>[]): string[] {
   const kind = key.split('-', 1)[0] as keyof typeof models;

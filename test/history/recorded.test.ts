@@ -6,6 +6,7 @@ import { careless } from './careless.ts';
 import { type Calls, kinds, work } from './clients.ts';
 import type { HistoryEvent } from './events.ts';
 import { judge } from './judge.ts';
+import { openVote } from './votes.ts';
 
 type Noted = Omit<HistoryEvent, 'index'>;
 
@@ -30,8 +31,9 @@ async function record(rounds: number, callsOf: (view: View) => Calls = (view) =>
   const openings = [await open(path), await open(path), await open(path)];
   const events: Noted[] = [];
   const note = (event: Noted) => void events.push(event);
+  const clients = Array.from({ length: 9 }, (_, id) => id);
   for (let round = 0; round < rounds; round++) {
-    const clients = Array.from({ length: 9 }, (_, id) => id);
+    await openVote(openings[0]!, `vote-${round}`, clients);
     await Promise.all(
       clients.flatMap((id) =>
         kinds.map((kind) => {
@@ -45,20 +47,30 @@ async function record(rounds: number, callsOf: (view: View) => Calls = (view) =>
   return events;
 }
 
-describe('recorded histories of memory, locks and queues', () => {
-  it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, C1]', async () => {
-    const judged = judge(await record(40));
+/** 10,000 histories and more in the long run. */
+const rounds = process.env['ROOKERY_FAULTS'] === 'all' ? 2500 : 40;
+
+describe('recorded histories of memory, locks, queues and votes', () => {
+  it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, C1]', {
+    timeout: rounds * 1500,
+  }, async () => {
+    const judged = judge(await record(rounds));
     expect(judged.violations).toEqual([]);
-    expect(judged.histories).toBe(120);
+    expect(judged.histories).toBe(rounds * kinds.length);
   });
 
-  it('of nine clients in three processes, two of them killed, are linearizable [KV1, LK1, LK2, GR1, C1]', async () => {
+  it('of nine clients in three processes, two of them killed, are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, C1]', {
+    timeout: 240_000,
+  }, async () => {
     const path = temporaryFolder(memory);
+    const chair = await open(path);
     const events: Noted[] = [];
     for (let generation = 0; generation < 4; generation++) {
       const children = [0, 1, 2].map((i) => startClients(path, (generation * 3 + i) * 3));
       await Promise.all(children.map((child) => played(child)));
       for (let round = 0; round < 10; round++) {
+        const clients = Array.from({ length: 9 }, (_, id) => generation * 9 + id);
+        await openVote(chair, `vote-${generation}.${round}`, clients);
         const living = children.filter(({ process }) => process.signalCode === null);
         for (const child of living) child.process.stdin!.write(`${generation}.${round}\n`);
         const killAfter = (child: Child) =>
@@ -71,9 +83,9 @@ describe('recorded histories of memory, locks and queues', () => {
     }
     const judged = judge(events);
     expect(judged.violations).toEqual([]);
-    expect(judged.histories).toBe(120);
+    expect(judged.histories).toBe(40 * kinds.length);
     expect(judged.unknown).toBeGreaterThan(8);
-    expect(await (await open(path)).audit.verify()).toMatchObject({ ok: true, findings: [] });
+    expect(await chair.audit.verify()).toMatchObject({ ok: true, findings: [] });
   });
 
   it('of clients that look first and act afterwards are not [KV-x1, LK-x1]', async () => {
