@@ -1,6 +1,7 @@
 export { confidences, reportConfidence } from './confidences.ts';
 export { consensus, consensuses, recordConsensus } from './consensus.ts';
 export { decide, decisions } from './decisions.ts';
+export { keys } from './model.ts';
 export {
   type Loop2Consensus,
   type Loop2ValidationResult,

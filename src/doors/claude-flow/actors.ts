@@ -78,6 +78,14 @@ export class Actors {
     if (given.roles.length > 0) return;
     const reason = `the id ${id} stands for its role`;
     await this.administer(roles.grant, { agent: id, role: id, swarm, reason });
+    await this.enrol(id, reason);
+  }
+
+  /** Makes an agent that lives in another swarm a member of this one, too. */
+  async enrol(agent: string, reason: string): Promise<void> {
+    const { swarmId: swarm } = this.#place;
+    if (await this.belongs({ agentId: agent }, 'swarm', swarm)) return;
+    await this.administer(roles.grant, { agent, role: 'member', swarm, reason });
   }
 
   /** Runs an operation as an agent, in the seeds' words where it is refused. */

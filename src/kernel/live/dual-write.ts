@@ -47,6 +47,11 @@ const failures: ReadonlySet<ErrorCode> = new Set([
   'INTERNAL',
 ]);
 
+/** Whether an error is one of those failures. */
+export function isStoreFailure(error: unknown): boolean {
+  return failures.has(asRookeryError(error).code);
+}
+
 /**
  * Database first, then Redis: a mutation answers once it is durable and, where Redis can be reached, once Redis has it.
  * That Redis is away or slow never fails a write and is counted.
@@ -86,7 +91,7 @@ export class DualWrite {
     try {
       answer = await commit();
     } catch (error) {
-      if (failures.has(asRookeryError(error).code)) this.#note(started, undefined, undefined);
+      if (isStoreFailure(error)) this.#note(started, undefined, undefined);
       throw error;
     }
     // What changed nothing has nothing to bring over.
