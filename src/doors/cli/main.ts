@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../version.ts';
 import { addAuditCommands } from './audit.ts';
 import { exitStatuses, exitStatusOf } from './exit.ts';
+import { addKeyCommands } from './keys.ts';
 import { addOperationCommands } from './operations.ts';
 import { Output } from './output.ts';
 
@@ -75,6 +76,7 @@ export function programOf(): Command {
     });
 
   addAuditCommands(program);
+  addKeyCommands(program);
   program
     .command('demo')
     .description('let a fleet of processes work through a git repository, kill some, and check the outcome')

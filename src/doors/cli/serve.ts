@@ -64,7 +64,13 @@ export async function serve(options: ServeOptions): Promise<void> {
       newToken,
       open: options.open ?? false,
     });
+    const goOn = () =>
+      rookery.store.upkeep
+        .resume()
+        .catch((error: unknown) => log.error({ err: error }, 'rotation and erasures wait'));
+    await goOn();
     const tidying = setInterval(() => {
+      void goOn();
       rookery.memory
         .prune({ limit: 1000 })
         .catch((error: unknown) => log.error({ err: error }, 'pruning failed'));
