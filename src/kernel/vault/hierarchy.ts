@@ -168,7 +168,9 @@ export class Hierarchy {
     yield* endKey(wholeStore, wrap.id);
     const secret = this.#random.bytes(keyLength);
     const id = yield* this.#add(wholeStore, { secret, purpose: 'wrap', under }, tx.now);
-    yield* this.#moveAll(from, { id, key: wrappingFrom(secret) });
+    const to = { id, key: wrappingFrom(secret) };
+    yield* this.#moveAll(from, to);
+    this.#wrappings.set(id, to);
     yield* wipeKey(wholeStore, wrap.id);
     this.#root.settle(current);
     this.#root.prepare(next);

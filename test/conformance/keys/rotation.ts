@@ -109,15 +109,14 @@ export function rotationCases(harness: Harness): void {
     expect((await first.keys.status()).rotation).toMatchObject({ state: 'running', done: 0 });
     await execute(first, 'UPDATE key_rotations SET held_until = 0');
     upkeep.wake = wake;
-    // The lease is taken away in the middle, again and again.
+    // The lease is taken away in the middle, a few times.
     const done = Promise.all([waiting, upkeep.finish('default')]);
-    let finished = false;
-    void done.then(() => {
-      finished = true;
-    });
-    while (!finished) {
-      await execute(first, 'UPDATE key_rotations SET held_until = 0 WHERE holder <> $1', '');
-      await turn();
+    for (let n = 0; n < 5; n++) {
+      await first.keys.status({ waitMs: 20 });
+      await execute(
+        first,
+        "UPDATE key_rotations SET holder = 'thief', held_until = 0 WHERE state = 'running'",
+      );
     }
     await done;
     const { rotation } = await first.keys.status();
