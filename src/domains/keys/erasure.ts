@@ -2,7 +2,7 @@ import { scopes } from '../../kernel/access/model.ts';
 import { agentById } from '../../kernel/access/statements.ts';
 import type { WriteContext } from '../../kernel/context.ts';
 import { keysTopic } from '../../kernel/vault/reencryption.ts';
-import { addErasure } from '../../kernel/vault/rotation-statements.ts';
+import { addErasure, dropPointers, isRelayed } from '../../kernel/vault/rotation-statements.ts';
 import type { ErasedSubject } from '../../kernel/vault/sealed.ts';
 import { keysOf } from '../../kernel/vault/statements.ts';
 import { step } from '../../kernel/vault/states.ts';
@@ -23,7 +23,8 @@ export function* eraseAgent(
   context: WriteContext,
   { agent, reason, owned }: Erasing,
 ): Work<Receipt | undefined> {
-  const subject = { agent, scopes: [scopes.private(agent), scopes.teamOfOne(agent)], owned };
+  const own = [scopes.private(agent), scopes.teamOfOne(agent)];
+  const subject = { agent, scopes: own, owned, relayed: yield* isRelayed(context.project) };
   const known = yield* agentById(context.project, agent);
   const keys = yield* destroyKeys(context, subject, reason);
   if (!known && keys === 0) return undefined;
@@ -39,7 +40,7 @@ export function* eraseAgent(
     finished_at: null,
     keys,
     records: JSON.stringify(records),
-    remains: JSON.stringify(remainsOf(owned, context.vault.scrubs)),
+    remains: JSON.stringify(remainsOf(subject, context.vault.scrubs)),
   };
   yield* addErasure(context.project, row);
   forgetAfterCommit(context);
@@ -64,6 +65,7 @@ function* removeRecords(context: WriteContext, subject: ErasedSubject): Work<Rec
     const count = yield* erase(context, subject);
     removed[noun] = (removed[noun] ?? 0) + count;
   }
+  if (!subject.relayed) for (const scope of subject.scopes) yield* dropPointers(context.project, scope);
   return removed;
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../kernel/limits.ts';
 import type { ErasureRow, RotationRow } from '../../kernel/vault/rotation-statements.ts';
+import type { ErasedSubject } from '../../kernel/vault/sealed.ts';
 import type { KeyRow } from '../../kernel/vault/statements.ts';
 import { keyStates } from '../../kernel/vault/states.ts';
 
@@ -14,7 +15,7 @@ import { keyStates } from '../../kernel/vault/states.ts';
  * project keys only wraps keys again.
  *
  * An *erasure* destroys the keys of an agent's own audiences and everything that was sealed or stored there. Its receipt is
- * *pending* until the database's own log holds nothing of it any more.
+ * *pending* until the database's own log holds nothing of it any more, and the copy in Redis neither.
  */
 
 export const keyId = z
@@ -119,12 +120,13 @@ export function receiptView(row: ErasureRow): Receipt {
 }
 
 /** What no erasure reaches, told in every receipt. */
-export function remainsOf(owned: boolean, scrubs: boolean): string[] {
+export function remainsOf({ owned, relayed }: ErasedSubject, scrubs: boolean): string[] {
   return [
     'copies made before: backups, snapshots, replicas, exports',
     'names in clear: the id of the agent in ledger entries, memberships and the fleet, and where others wrote it',
     'what it wrote into streams and records that belong to others',
     ...(owned ? [] : ['what it owns in wider audiences (erase with "owned")']),
+    ...(relayed ? ['snapshots and logs that Redis has written, until it writes them anew'] : []),
     ...(scrubs
       ? []
       : ["dead rows and the server's own log, until vacuum and log rotation have passed over them"]),

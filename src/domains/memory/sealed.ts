@@ -1,8 +1,8 @@
 import type { WriteContext } from '../../kernel/context.ts';
-import type { ErasedSubject, Erasure, SealedTable } from '../../kernel/vault/sealed.ts';
+import type { Erasure, SealedTable } from '../../kernel/vault/sealed.ts';
 import type { Work } from '../../kernel/work.ts';
 import { bindingOf, subjectOf } from './items.ts';
-import { dropItem, dropItemsIn, ownedItems } from './statements.ts';
+import { dropItem, dropItemsIn, itemsOf } from './statements.ts';
 
 const shared = {
   column: 'sealed',
@@ -26,19 +26,27 @@ const pageSize = 500;
 export const erasures: readonly Erasure[] = [
   {
     noun: 'memory',
-    *erase(context, subject) {
+    *erase(context, { agent, scopes, owned, relayed }) {
       let erased = 0;
-      for (const scope of subject.scopes) erased += yield* dropItemsIn(context.project, scope);
-      return erased + (subject.owned ? yield* eraseOwned(context, subject) : 0);
+      for (const scope of scopes) {
+        if (relayed) erased += yield* eraseEach(context, { scope, owner: '' });
+        erased += yield* dropItemsIn(context.project, scope);
+      }
+      // With all revisions. What others own by now is theirs, old revisions included.
+      return erased + (owned ? yield* eraseEach(context, { scope: '', owner: agent }) : 0);
     },
   },
 ];
 
-/** What the subject owns elsewhere, with all its revisions. What others own by now is theirs, old revisions included. */
-function* eraseOwned(context: WriteContext, { agent }: ErasedSubject): Work<number> {
+/** Items of one audience or of one owner, each with an entry of its own. */
+function* eraseEach(
+  context: WriteContext,
+  which: { readonly scope: string; readonly owner: string },
+): Work<number> {
   let erased = 0;
+  let after: Place = { namespace: '', key: '', scope: '' };
   for (;;) {
-    const rows = yield* ownedItems(context.project, agent, pageSize);
+    const rows = yield* itemsOf(context.project, which, after, pageSize);
     for (const { namespace, key, scope, revision } of rows) {
       erased += yield* dropItem(context.project, namespace, key, scope);
       yield* context.record(subjectOf(namespace, key, scope), {
@@ -48,5 +56,8 @@ function* eraseOwned(context: WriteContext, { agent }: ErasedSubject): Work<numb
       context.tx.touch(`memory/${namespace}/${key}`);
     }
     if (rows.length < pageSize) return erased;
+    after = rows.at(-1)!;
   }
 }
+
+type Place = Parameters<typeof itemsOf>[2];

@@ -305,9 +305,23 @@ export function* dropItem(project: string, namespace: string, key: string, scope
   return history + (yield* change(deleteItem, [project, namespace, key, scope]));
 }
 
-const selectOwnedItems = statement(`
-  SELECT namespace, key, scope, revision FROM memory WHERE project_id = $1 AND owner = $2
-  ORDER BY namespace, key, scope LIMIT $3`);
-/** The first items of an owner, in any audience, live or not. */
-export const ownedItems = (project: string, owner: string, limit: number) =>
-  many<Pick<ItemRow, 'namespace' | 'key' | 'scope' | 'revision'>>(selectOwnedItems, [project, owner, limit]);
+const selectItemsOf = statement(`
+  SELECT namespace, key, scope, revision FROM memory
+  WHERE project_id = $1 AND (namespace, key, scope) > ($2, $3, $4) AND ($5 = '' OR scope = $5) AND ($6 = '' OR owner = $6)
+  ORDER BY namespace, key, scope LIMIT $7`);
+/** Items of one audience, or of one owner in any, live or not. */
+export const itemsOf = (
+  project: string,
+  { scope, owner }: { readonly scope: string; readonly owner: string },
+  after: Pick<ItemRow, 'namespace' | 'key' | 'scope'>,
+  limit: number,
+) =>
+  many<Pick<ItemRow, 'namespace' | 'key' | 'scope' | 'revision'>>(selectItemsOf, [
+    project,
+    after.namespace,
+    after.key,
+    after.scope,
+    scope,
+    owner,
+    limit,
+  ]);

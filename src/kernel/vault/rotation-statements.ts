@@ -1,4 +1,4 @@
-import { change, many, one, statement } from '../work.ts';
+import { change, many, one, statement, type Work } from '../work.ts';
 
 export interface RotationRow {
   /** Grows with each rotation: what was found out about an earlier one says nothing about this one. */
@@ -130,3 +130,23 @@ const finishErasure = statement(`
   UPDATE key_erasures SET state = 'done', finished_at = $3 WHERE project_id = $1 AND id = $2 AND state = 'pending'`);
 export const endErasure = (project: string, id: string, now: number) =>
   change(finishErasure, [project, id, now]);
+
+const selectRelayed = statement('SELECT relayed FROM ledger_heads WHERE project_id = $1');
+/** Whether a relay shows the project elsewhere. */
+export function* isRelayed(project: string): Work<boolean> {
+  return (yield* one<{ relayed: number }>(selectRelayed, [project]))?.relayed === 1;
+}
+
+const selectBehind = statement(`
+  SELECT h.project_id FROM ledger_heads h
+  LEFT JOIN relays r ON r.project_id = h.project_id AND r.name = 'redis'
+  WHERE h.project_id = $1 AND h.relayed = 1 AND (COALESCE(r.position, 0) < $2
+    OR EXISTS (SELECT 1 FROM relay_subjects s WHERE s.project_id = h.project_id AND s.seq <= $2))`);
+/** Whether the copy elsewhere still lacks an entry, or the names that it needs for that still lie here. */
+export function* relayIsBehind(project: string, seq: number): Work<boolean> {
+  return (yield* one(selectBehind, [project, seq])) !== undefined;
+}
+
+const deletePointers = statement('DELETE FROM relay_subjects WHERE project_id = $1 AND scope = $2');
+/** Names of what was in an audience, where no relay is to come for them. */
+export const dropPointers = (project: string, scope: string) => change(deletePointers, [project, scope]);

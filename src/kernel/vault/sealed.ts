@@ -34,13 +34,15 @@ export interface ErasedSubject {
   readonly scopes: readonly string[];
   /** Also what the subject owns in wider audiences. */
   readonly owned: boolean;
+  /** A relay shows the project elsewhere: what has a copy there needs an entry of its own, which takes it away. */
+  readonly relayed: boolean;
 }
 
 /**
  * What a domain removes for an erasure, inside its one transaction. Rows of `subject.scopes` are deleted without a word
  * to the ledger: the erasure's entry for the scope speaks for all that is older. Of each thing that the subject owns
- * elsewhere (when `subject.owned`), the domain records its own entry, with `facts: { deleted: 1, erased: 1 }` and the
- * revision it had. Verification takes either for the reason why a record is gone, and nothing else.
+ * elsewhere (when `subject.owned`), and of each that a projection shows (when `subject.relayed`), the domain records its
+ * own entry, with `facts: { deleted: 1, erased: 1 }` and the revision it had. Verification takes either for the reason why a record is gone, and nothing else.
  */
 export interface Erasure {
   /** Names the count in the receipt: `memory`, `mail`. */

@@ -8,6 +8,7 @@ import {
   type ErasureRow,
   endErasure,
   pendingErasures,
+  relayIsBehind,
   rotationOf,
   unfinishedAfter,
 } from './rotation-statements.ts';
@@ -110,7 +111,9 @@ export class Upkeep {
   async #finishErasures(project: string): Promise<boolean> {
     // Listed first: what is listed was committed, and so lies in the log, before that is emptied.
     const pending = await this.#parts.engine.read(() => pendingErasures(project));
-    if (pending.length === 0) return true;
+    const last = pending.at(-1);
+    if (!last) return true;
+    if (await this.#parts.engine.read(() => relayIsBehind(project, last.seq))) return false;
     if (!(await this.scrub())) return false;
     for (const erasure of pending) await this.#conclude(project, erasure);
     return true;
