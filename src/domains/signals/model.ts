@@ -18,7 +18,7 @@ import * as schema from '../../kernel/schema.ts';
  * is kept and marked as late: it changes nothing.
  *
  * Decisions. Targets are agents that are active when the signal is sent; the issuer is none of them. What is sent twice
- * under one id is one signal. Attempts to answer are not counted: answering again gives the same answer.
+ * under one id is one signal. An issuer that is gone is followed by a successor, whose signals its open ones are then. Attempts to answer are not counted: answering again gives the same answer.
  */
 export const rules = ['all', 'any', 'count'] as const;
 export type Rule = (typeof rules)[number];

@@ -12,6 +12,7 @@ import * as signals from './signals.ts';
 import { dueSignals, type Listing, type SignalRow, signalsBy, signalsTo } from './statements.ts';
 import { giveUp, goesOn, look } from './waiting.ts';
 
+export { adoptSignalsOf } from './adopting.ts';
 export { loseTargetsOf } from './answering.ts';
 
 export const send = mutation({

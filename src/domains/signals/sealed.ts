@@ -4,7 +4,7 @@ import type { Erasure, SealedTable } from '../../kernel/vault/sealed.ts';
 import type { Work } from '../../kernel/work.ts';
 import { answerBindingOf, answerSubjectOf, answerText } from './answering.ts';
 import { payloadBindingOf } from './signals.ts';
-import { dropSignal, dropWords, signalsOf, wordedAnswers } from './statements.ts';
+import { dropSignal, putWords, signalsOf, wordedAnswers } from './statements.ts';
 
 /** Payloads of signals, and what targets add to their answers: both under the key of the issuer. */
 export const sealedTables: readonly SealedTable[] = [
@@ -58,11 +58,12 @@ function* eraseWords(context: WriteContext, agent: string): Work<number> {
   for (let erased = 0; ; ) {
     const rows = yield* wordedAnswers(context.project, agent, pageSize);
     for (const row of rows) {
+      row.sealed = null;
       row.seq = yield* context.record(answerSubjectOf(row, row), {
         content: answerText(row, undefined),
         facts: { erased: 1 },
       });
-      yield* dropWords(context.project, row);
+      yield* putWords(context.project, row);
     }
     erased += rows.length;
     if (rows.length < pageSize) return erased;

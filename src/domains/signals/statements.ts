@@ -250,7 +250,18 @@ const selectWorded = statement(`
 export const wordedAnswers = (project: string, agent: string, limit: number) =>
   many<TargetRow & { issuer: string }>(selectWorded, [project, agent, limit]);
 
-const updateWordless = statement(`
-  UPDATE signal_targets SET sealed = NULL, seq = $4 WHERE project_id = $1 AND signal_id = $2 AND agent_id = $3`);
-export const dropWords = (project: string, { signal_id, agent_id, seq }: TargetRow) =>
-  change(updateWordless, [project, signal_id, agent_id, seq]);
+const updateWords = statement(`
+  UPDATE signal_targets SET sealed = $4, seq = $5 WHERE project_id = $1 AND signal_id = $2 AND agent_id = $3`);
+export const putWords = (project: string, { signal_id, agent_id, sealed, seq }: TargetRow) =>
+  change(updateWords, [project, signal_id, agent_id, sealed, seq]);
+
+const selectOpen = statement(`
+  SELECT ${columns} FROM signals s
+  WHERE s.project_id = $1 AND s.issuer = $2 AND s.state = 'open' AND s.position > $3 ORDER BY s.position LIMIT $4`);
+export const openSignalsOf = (project: string, issuer: string, after: number, limit: number) =>
+  many<SignalRow>(selectOpen, [project, issuer, after, limit]);
+
+const updateIssuer = statement(`
+  UPDATE signals SET issuer = $3, sealed = $4, seq = $5 WHERE project_id = $1 AND id = $2 AND state = 'open'`);
+export const passOn = (project: string, { id, issuer, sealed, seq }: SignalRow) =>
+  change(updateIssuer, [project, id, issuer, sealed, seq]);

@@ -1,10 +1,15 @@
 import type { Dialect } from '../work.ts';
 import { type Migration, oneOf, portable } from './migration.ts';
 
-const inText = (milliseconds: string, dialect: Dialect) =>
+/** Milliseconds as ISO 8601 text. */
+export const inText = (milliseconds: string, dialect: Dialect): string =>
   dialect === 'sqlite'
     ? `strftime('%Y-%m-%dT%H:%M:%fZ', ${milliseconds} / 1000.0, 'unixepoch')`
     : `to_char(to_timestamp(${milliseconds} / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** The number that seed 000 gives the level of a scope; a team of one counts as a team. */
+export const levelInSql: string = `CASE WHEN scope LIKE 'private:%' THEN 1 WHEN scope LIKE 'swarm:%' THEN 3
+      WHEN scope = 'project' THEN 4 WHEN scope = 'system' THEN 5 ELSE 2 END`;
 
 /** Proposals in the columns and words of seed 000's table `consensus`. */
 export const proposalsAsConsensus = (dialect: Dialect): string => `
@@ -23,8 +28,7 @@ export const proposalsAsConsensus = (dialect: Dialect): string => `
     electors AS required_validators,
     ballots AS current_validators,
     strategy AS voting,
-    CASE WHEN scope LIKE 'private:%' THEN 1 WHEN scope LIKE 'swarm:%' THEN 3 WHEN scope = 'project' THEN 4
-      WHEN scope = 'system' THEN 5 ELSE 2 END AS acl_level,
+    ${levelInSql} AS acl_level,
     CAST(NULL AS INTEGER) AS loop_number,
     owner AS created_by,
     ${inText('deadline_ms', dialect)} AS deadline,

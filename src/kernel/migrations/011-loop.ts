@@ -1,4 +1,15 @@
+import type { Dialect } from '../work.ts';
+import { inText, levelInSql, proposalsAsConsensus } from './009-votes.ts';
 import { type Migration, oneOf, portable } from './migration.ts';
+
+/** Agreements of validators beside the votes, under the name that seed 000 gives both. */
+const agreementsAsConsensus = (dialect: Dialect) => `
+  SELECT project_id, id, 'validation', phase, 'phase', swarm, COALESCE(status, 'pending'), threshold, score, NULL,
+    (SELECT count(*) FROM loop_votes v WHERE v.project_id = c.project_id AND v.swarm = c.swarm AND v.phase = c.phase
+      AND v.consensus = c.id AND v.scope = c.scope),
+    'simple', ${levelInSql}, 2, owner, NULL, ${inText('created_at', dialect)}, ${inText('updated_at', dialect)},
+    CASE WHEN status <> 'pending' THEN ${inText('updated_at', dialect)} END
+  FROM loop_consensus c`;
 
 /**
  * Records of the loop. Columns in clear say which phase, round and agent a record is of and when it ends; what was said
@@ -89,6 +100,9 @@ export const loop: Migration = {
         PRIMARY KEY (project_id, swarm, phase, id, scope)
       );
       CREATE INDEX loop_decisions_expiry ON loop_decisions (project_id, expires_at);
+
+      DROP VIEW consensus;
+      CREATE VIEW consensus AS ${proposalsAsConsensus(dialect)} UNION ALL ${agreementsAsConsensus(dialect)};
       `,
     ),
 };

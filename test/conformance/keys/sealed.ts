@@ -64,6 +64,12 @@ export async function fillTables(rookery: Rookery): Promise<void> {
     deliveries: received!.deliveries.map(({ deliveryId }) => deliveryId),
     reason: 'no',
   });
+  const asked = { type: 't', targets: ['bob'], payload: 'sent' };
+  const { id: signal } = await ada.signals.send(asked);
+  await rookery.as('bob').signals.acknowledge({ signal, signature: 'signed' });
+  const target = { type: 'task', id: 'x' } as const;
+  const { id: proposal } = await ada.votes.propose({ title: 'put', target, level: 'private' });
+  await ada.votes.cast({ proposal, choice: 'accept', reason: 'said' });
 }
 
 export function sealedTableCases(harness: Harness): void {
@@ -79,6 +85,10 @@ export function sealedTableCases(harness: Harness): void {
     expect(found.get('events')).toEqual([`"to ada"\n{}`]);
     expect(found.get('mail_deliveries')).toEqual(['no']);
     expect(found.get('idempotency')!.length).toBe(1);
+    expect(found.get('signals')).toEqual(['"sent"']);
+    expect(found.get('signal_targets')).toEqual([expect.stringContaining('signed')]);
+    expect(found.get('proposals')).toEqual([expect.stringContaining('put')]);
+    expect(found.get('ballots')).toEqual([expect.stringContaining('said')]);
     const loop = ['loop_confidences', 'loop_consensus', 'loop_votes', 'loop_decisions'];
     expect(loop.map((table) => found.get(table)!.length)).toEqual([1, 1, 2, 1]);
   });

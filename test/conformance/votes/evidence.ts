@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Harness } from '../../engines/index.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { crew } from '../../support/fleet.ts';
+import { agreement } from '../../support/loop.ts';
 import { entriesOf, execute, select } from '../../support/statements.ts';
 import { about } from './proposals.ts';
 
@@ -88,6 +89,40 @@ export function evidenceSuite(harness: Harness): void {
       { consensus_id: '2', voter_id: 'b', vote: 'abstain', weight: 1 },
       { consensus_id: '4', voter_id: 'a', vote: 'accept', weight: 1 },
     ]);
+  });
+
+  it('shows agreements of validators there too, and forgets what an erased agent proposed and said', async () => {
+    const rookery = await harness.open();
+    const { a, b, c } = await crew(rookery, 'a', 'b', 'c');
+    await a.loop.recordConsensus(agreement);
+    const loop = await select(
+      rookery,
+      'SELECT type, target_type, target_id, status, current_validators, voting, loop_number FROM consensus',
+    );
+    expect(loop).toEqual([
+      {
+        ...{ type: 'validation', target_type: 'phase', target_id: 'auth', status: 'achieved' },
+        ...{ current_validators: 2, voting: 'simple', loop_number: 2 },
+      },
+    ]);
+    await rookery.fleet.createTeam({ id: 'red' });
+    const electorate = ['a', 'b', 'c'].map((agent) => ({ agent }));
+    const common = { ...base, electorate, strategy: 'majority' } as const;
+    await a.votes.propose({ ...common, id: 'own', level: 'private' });
+    await a.votes.propose({ ...common, id: 'theirs' });
+    await b.votes.propose({ ...common, id: 'kept' });
+    for (const proposal of ['own', 'theirs', 'kept'])
+      for (const view of [a, c]) await view.votes.cast({ proposal, choice: 'accept', reason: 'because' });
+    expect(await rookery.keys.erase({ agent: 'a', owned: true })).toMatchObject({ state: 'done' });
+    expect((await b.votes.list()).proposals.map(({ id }) => id)).toEqual(['kept']);
+    const { electors } = (await b.votes.ballots({ proposal: 'kept' }))!;
+    expect(electors.map(({ ballot }) => ballot && [ballot.choice, ballot.reason])).toEqual([
+      ['accept', null],
+      null,
+      ['accept', 'because'],
+    ]);
+    expect(await b.votes.recount({ proposal: 'kept' })).toMatchObject({ matches: true, decision: 'accept' });
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
   });
 
   it('records each step once, with no contents', async () => {
