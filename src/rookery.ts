@@ -1,12 +1,15 @@
 import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
 import { noteCollision } from './domains/conflicts/operations.ts';
-import { assertFence } from './domains/locks/operations.ts';
+import { assertFleetFence } from './domains/fleet/fences.ts';
+import { PermissionAnswers } from './domains/fleet/permission-answers.ts';
+import { assertFence as assertLease } from './domains/locks/operations.ts';
 import { writeAccesses } from './domains/memory/operations.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';
 import { type Principal, type Right, rights } from './kernel/access/model.ts';
 import type { CallOptions } from './kernel/call.ts';
 import { type Clock, PooledRandom, type Random, systemClock } from './kernel/clock.ts';
+import type { Services } from './kernel/context.ts';
 import type { Engine } from './kernel/engine.ts';
 import { invalid } from './kernel/errors.ts';
 import type { DualWriteMetrics } from './kernel/live/dual-write.ts';
@@ -90,6 +93,8 @@ export interface Rookery extends View, AsyncDisposable {
   readonly live: Domains['live'] & LiveCopy;
   /** The view of one agent, which comes into being when it first does something. */
   as(agent: string, options?: ViewOptions): View;
+  /** Permission questions, answered from memory where nothing has changed, and without a promise where that can be. */
+  readonly permissions: PermissionAnswers;
   /** The open store beneath, for doors and tools. */
   readonly store: Store;
   /** Finishes what is queued and closes. Safe to call twice. */
@@ -149,6 +154,11 @@ async function openStore(
   });
 }
 
+/** What protects a change: a lease, the post of a coordinator or the life of an agent. */
+const assertFence: Services['assertFence'] = function* (context, fence) {
+  if (!(yield* assertFleetFence(context, fence))) yield* assertLease(context, fence);
+};
+
 /** The object users hold, over a store that is already open. */
 export function rookeryOver(store: Store, options: Pick<RookeryOptions, 'agent' | 'project'> = {}): Rookery {
   const { agent = 'local', project = 'default' } = options;
@@ -165,6 +175,7 @@ export function rookeryOver(store: Store, options: Pick<RookeryOptions, 'agent' 
       passed: async (of, seq, timeoutMs) => (await store.live?.passed(of, seq, timeoutMs)) ?? false,
       metrics: () => store.dualWrite?.metrics(),
     },
+    permissions: new PermissionAnswers(store, project),
     store,
     as: (
       other,

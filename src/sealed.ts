@@ -1,4 +1,5 @@
 import * as conflicts from './domains/conflicts/sealed.ts';
+import * as fleet from './domains/fleet/notes.ts';
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
@@ -17,6 +18,7 @@ export const sealedTables: readonly SealedTable[] = [
   ...votes.sealedTables,
   ...tasks.sealedTables,
   ...conflicts.sealedTables,
+  ...fleet.sealedTables,
   ...idempotency.sealedTables,
 ];
 
@@ -29,5 +31,6 @@ export const erasures: readonly Erasure[] = [
   ...votes.erasures,
   ...tasks.erasures,
   ...conflicts.erasures,
+  ...fleet.erasures,
   ...idempotency.erasures,
 ];

@@ -1,3 +1,5 @@
+import type { Attention } from './access/attention.ts';
+import { noteResumed } from './access/presence.ts';
 import { type Clock, isoTime } from './clock.ts';
 import type { Engine } from './engine.ts';
 import { asRookeryError, RookeryError } from './errors.ts';
@@ -55,6 +57,7 @@ const queueLimit = 100_000;
 export interface CommitOptions {
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly attention: Attention;
   /** Keyed hash over the head row: an edit of the ledger without the root key shows. */
   readonly authenticate: (bytes: Uint8Array) => Uint8Array;
   readonly onCommitted: (committed: readonly Committed[]) => void;
@@ -191,6 +194,7 @@ class Batch {
   readonly #savepoints: boolean;
   readonly #options: CommitOptions;
   readonly #projects = new Map<string, ProjectWrites>();
+  readonly #effects: (() => void)[] = [];
 
   constructor(jobs: readonly Job<unknown>[], savepoints: boolean, options: CommitOptions) {
     this.#jobs = jobs;
@@ -201,6 +205,7 @@ class Batch {
   *run(): Work<void> {
     const { clock } = this.#options;
     const started = clock.monotonic();
+    yield* this.#noteLapse();
     for (const job of this.#jobs) {
       this.outcomes.push(yield* this.#runJob(job));
       if (clock.monotonic() - started > batchAgeMs) break;
@@ -214,7 +219,16 @@ class Batch {
     }
   }
 
+  *#noteLapse(): Work<void> {
+    const { attention } = this.#options;
+    const resumedAt = attention.unnoted();
+    if (resumedAt === undefined) return;
+    yield* noteResumed(resumedAt);
+    this.#effects.push(() => attention.noted(resumedAt));
+  }
+
   committed(): Committed[] {
+    for (const effect of this.#effects) effect();
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
     return [...this.#projects.values()].map(({ project, topics, changes, now, head }) => ({
       project,

@@ -1,3 +1,4 @@
+import type { Attention } from './access/attention.ts';
 import { grantOf, grantsCovering } from './access/grant-statements.ts';
 import { agentSubject, type Identities, identityNow, unusable } from './access/identity.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type Reason,
   reasonToAllow,
 } from './access/model.ts';
+import { resumedAt } from './access/presence.ts';
 import type { Accesses } from './accesses.ts';
 import type { Fence } from './call.ts';
 import type { Random } from './clock.ts';
@@ -51,6 +53,7 @@ export interface Services {
   readonly noteCollision: (context: WriteContext, meeting: Meeting) => Work<void>;
   readonly keyring: Keyring;
   readonly identities: Identities;
+  readonly attention: Attention;
   readonly random: Random;
   readonly accesses: Accesses;
   /** How new content is compressed. */
@@ -188,6 +191,11 @@ export class ReadContext {
     const keyId = keyIdOf(stored.sealed);
     const key = keyId && (yield* this.services.keyring.byId(this.project, keyId));
     return unpack(stored.sealed, { ...binding, project: this.project }, key);
+  }
+
+  /** Since when the store can hear again, where it could not for a time: see `presenceOf`. */
+  *resumedAt(): Work<number> {
+    return Math.max(yield* resumedAt(), this.services.attention.look());
   }
 
   *pseudonym(kind: string, name: string): Work<string | undefined> {

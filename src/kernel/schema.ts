@@ -48,6 +48,19 @@ export const limit = z
   .default(100)
   .describe('Most rows to answer');
 
+/** For what may last until it is taken back. */
+export const ttl = z
+  .int('a whole number of seconds')
+  .min(1, 'at least 1 second')
+  .max(limits.ttlSecondsMax, `at most ${limits.ttlSecondsMax} seconds`)
+  .optional()
+  .describe('Seconds until it ends; until it is revoked without it');
+
+export const expiresAt = z
+  .int('a time in milliseconds')
+  .optional()
+  .describe('When it ends, in place of "ttl"');
+
 /** Where a page ended; empty for the beginning. */
 export const cursor = z
   .string('text')

@@ -1,5 +1,6 @@
 import { type SpanStatusCode, trace } from '@opentelemetry/api';
 import type { z } from 'zod';
+import { Attention } from './access/attention.ts';
 import { PolicyEpochs } from './access/epochs.ts';
 import { Identities } from './access/identity.ts';
 import { type Principal, scopes } from './access/model.ts';
@@ -96,6 +97,7 @@ export class Store {
   /** The copy in Redis, where this process relays. */
   readonly live: Live | undefined;
   readonly dualWrite: DualWrite | undefined;
+  readonly attention: Attention;
   readonly #notices: Notices;
   readonly #execution: Execution;
   readonly #waiting: Waiting;
@@ -128,8 +130,11 @@ export class Store {
     this.#observe = options.observe;
     this.hints = new Hints(options.engine);
     this.policy = new PolicyEpochs(options.engine, options.clock);
+    this.attention = new Attention(options.clock);
+    const { attention } = this;
     this.services = {
       keyring,
+      attention,
       identities: new Identities(keyring),
       random: options.random,
       compression: compressionFrom(options.compression),
@@ -150,6 +155,7 @@ export class Store {
     this.commits = new GroupCommit({
       engine: options.engine,
       clock: options.clock,
+      attention,
       authenticate: keyring.authenticate,
       outbox: pointers,
       onCommitted: (committed) => {
@@ -240,6 +246,7 @@ export class Store {
       await this.live?.close();
     } finally {
       this.hints.close();
+      this.attention.close();
       await this.commits.close();
       await this.engine.close();
     }

@@ -27,6 +27,7 @@ export function fleetSuite(harness: Harness): void {
       swarm: 'default',
       capabilities: ['api', 'database'],
       metadata: { level: 3 },
+      level: 'team',
       incarnation: 1,
       presence: 'alive',
       createdAt: clock.now(),
@@ -77,18 +78,18 @@ export function fleetSuite(harness: Harness): void {
     const a = rookery.as('a');
     await a.fleet.register({ id: 'a' });
     const presence = async () => (await rookery.fleet.get({ id: 'a' }))?.presence;
-    clock.advance(suspectAfterMs - 1);
+    clock.pass(suspectAfterMs - 1, rookery);
     expect(await presence()).toBe('alive');
-    clock.advance(1);
+    clock.pass(1, rookery);
     expect(await presence()).toBe('suspect');
     expect((await rookery.fleet.list()).agents.find(({ id }) => id === 'a')?.presence).toBe('suspect');
-    clock.advance(deadAfterMs - suspectAfterMs - 1);
+    clock.pass(deadAfterMs - suspectAfterMs - 1, rookery);
     expect(await presence()).toBe('suspect');
-    clock.advance(1);
+    clock.pass(1, rookery);
     expect(await presence()).toBe('dead');
     await a.fleet.heartbeat();
     expect(await presence()).toBe('alive');
-    clock.advance(deadAfterMs);
+    clock.pass(deadAfterMs, rookery);
     const { token } = await rookery.token.create({ agent: 'a' });
     await authenticate(rookery.store, token);
     await a.memory.set({ key: 'tick', value: 1 });
@@ -105,9 +106,9 @@ export function fleetSuite(harness: Harness): void {
     const later = await harness.again({ clock });
     const presence = async () => (await later.fleet.get({ id: 'a' }))?.presence;
     expect(await presence()).toBe('suspect');
-    clock.advance(deadAfterMs - 1);
+    clock.pass(deadAfterMs - 1, later);
     expect(await presence()).toBe('suspect');
-    clock.advance(1);
+    clock.pass(1, later);
     expect(await presence()).toBe('dead');
   });
 

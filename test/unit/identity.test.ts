@@ -20,6 +20,13 @@ const reviewed = new Set([
   'token.list agent',
   'locks.waiters agent',
   'signals.verify agent',
+  ...['lifecycle', 'reportConfidence', 'reportError', 'terminate', 'performance', 'updatePerformance'].map(
+    (verb) => `fleet.${verb} agent`,
+  ),
+  ...['grantPermission', 'hasPermission', 'permissions', 'handoffs', 'claimHandoff'].map(
+    (verb) => `fleet.${verb} agent`,
+  ),
+  ...['addToTeam', 'removeFromTeam'].map((verb) => `fleet.${verb} agent`),
   'roles.grant agent',
   'roles.revoke agent',
   'roles.list agent',

@@ -16,65 +16,13 @@ import type { Work } from '../../kernel/work.ts';
 import * as model from './model.ts';
 import { activeReader, isAdministrator } from './registry.ts';
 
-const page = z.strictObject({ limit: schema.limit, cursor: schema.cursor });
-const newGroup = z.strictObject({
+export const page = z.strictObject({ limit: schema.limit, cursor: schema.cursor });
+export const newGroup = z.strictObject({
   id: schema.id.optional().describe('Made up when left out'),
   ...model.groupProfile,
 });
-const changed = z.strictObject({ id: schema.id, ...model.groupProfile });
-const one = z.strictObject({ id: schema.id });
-
-export const teams = query({
-  name: 'fleet.teams',
-  summary: 'List the teams of the project',
-  input: page,
-  output: z.object({ teams: z.array(model.group), nextCursor: z.string().nullable() }),
-  access: 'read',
-  route: 'GET /api/v1/fleet/teams',
-  *run(context, input) {
-    yield* activeReader(context);
-    const { groups, nextCursor } = yield* listGroups(context.project, 'teams', input);
-    return { teams: groups, nextCursor };
-  },
-});
-
-export const team = query({
-  name: 'fleet.team',
-  summary: 'Read one team',
-  input: one,
-  output: model.group.nullable(),
-  access: 'read',
-  route: 'GET /api/v1/fleet/teams/{id}',
-  positional: ['id'],
-  *run(context, { id }) {
-    yield* activeReader(context);
-    return viewOrNull(yield* groupById(context.project, 'teams', id));
-  },
-});
-
-export const createTeam = mutation({
-  name: 'fleet.createTeam',
-  summary: 'Register a team, or say again what it is',
-  description: 'A team that exists is changed, by its members and administrators only.',
-  input: newGroup,
-  output: model.group,
-  access: 'write',
-  route: 'POST /api/v1/fleet/teams',
-  positional: ['id'],
-  run: (context, input) => registerGroup(context, 'teams', input),
-});
-
-export const updateTeam = mutation({
-  name: 'fleet.updateTeam',
-  summary: 'Change a team',
-  description: 'For its members and administrators.',
-  input: changed,
-  output: model.group.nullable(),
-  access: 'write',
-  route: 'PATCH /api/v1/fleet/teams/{id}',
-  positional: ['id'],
-  run: (context, input) => updateGroup(context, 'teams', input),
-});
+export const changed = z.strictObject({ id: schema.id, ...model.groupProfile });
+export const one = z.strictObject({ id: schema.id });
 
 export const swarms = query({
   name: 'fleet.swarms',
@@ -86,7 +34,7 @@ export const swarms = query({
   *run(context, input) {
     yield* activeReader(context);
     const { groups, nextCursor } = yield* listGroups(context.project, 'swarms', input);
-    return { swarms: groups, nextCursor };
+    return { swarms: groups.map(model.groupView), nextCursor };
   },
 });
 
@@ -100,7 +48,8 @@ export const swarm = query({
   positional: ['id'],
   *run(context, { id }) {
     yield* activeReader(context);
-    return viewOrNull(yield* groupById(context.project, 'swarms', id));
+    const row = yield* groupById(context.project, 'swarms', id);
+    return row ? model.groupView(row) : null;
   },
 });
 
@@ -113,7 +62,9 @@ export const createSwarm = mutation({
   access: 'write',
   route: 'POST /api/v1/fleet/swarms',
   positional: ['id'],
-  run: (context, input) => registerGroup(context, 'swarms', input),
+  *run(context, input) {
+    return model.groupView((yield* registerGroup(context, 'swarms', input)).row);
+  },
 });
 
 export const updateSwarm = mutation({
@@ -125,7 +76,10 @@ export const updateSwarm = mutation({
   access: 'write',
   route: 'PATCH /api/v1/fleet/swarms/{id}',
   positional: ['id'],
-  run: (context, input) => updateGroup(context, 'swarms', input),
+  *run(context, input) {
+    const row = yield* updateGroup(context, 'swarms', input);
+    return row ? model.groupView(row) : null;
+  },
 });
 
 export const members = query({
@@ -157,29 +111,31 @@ function scopeOf({ team, swarm }: { team?: string | undefined; swarm?: string | 
   return team === undefined ? scopes.swarm(swarm!) : scopes.team(team);
 }
 
-function* listGroups(project: string, table: GroupTable, { limit, cursor }: z.output<typeof page>) {
+export function* listGroups(project: string, table: GroupTable, { limit, cursor }: z.output<typeof page>) {
   const rows = yield* groupsAfter(project, table, cursor, limit + 1);
   const shown = rows.slice(0, limit);
-  return {
-    groups: shown.map(model.groupView),
-    nextCursor: rows.length > limit ? shown.at(-1)!.id : null,
-  };
+  return { groups: shown, nextCursor: rows.length > limit ? shown.at(-1)!.id : null };
 }
 
-function viewOrNull(row: GroupRow | undefined) {
-  return row ? model.groupView(row) : null;
-}
-
-function* registerGroup(context: WriteContext, table: GroupTable, input: z.output<typeof newGroup>) {
+/** A new group, or one that exists with what is said of it now. */
+export function* registerGroup(
+  context: WriteContext,
+  table: GroupTable,
+  input: z.output<typeof newGroup>,
+): Work<{ row: GroupRow; isNew: boolean }> {
   yield* context.identity();
   const id = input.id ?? context.newId(kindOf(table));
   const row = yield* groupById(context.project, table, id);
-  if (row) return yield* change(context, table, row, input);
+  if (row) return { row: yield* change(context, table, row, input), isNew: false };
   const empty = { id, name: id, description: '', metadata: '{}', created_at: context.now, updated_at: 0 };
-  return yield* put(context, table, empty, input);
+  return { row: yield* put(context, table, empty, input), isNew: true };
 }
 
-function* updateGroup(context: WriteContext, table: GroupTable, input: z.output<typeof changed>) {
+export function* updateGroup(
+  context: WriteContext,
+  table: GroupTable,
+  input: z.output<typeof changed>,
+): Work<GroupRow | null> {
   yield* context.identity();
   const row = yield* groupById(context.project, table, input.id);
   return row ? yield* change(context, table, row, input) : null;
@@ -187,7 +143,7 @@ function* updateGroup(context: WriteContext, table: GroupTable, input: z.output<
 
 type Profile = Omit<z.output<typeof changed>, 'id'>;
 
-function* change(context: WriteContext, table: GroupTable, row: GroupRow, profile: Profile) {
+function* change(context: WriteContext, table: GroupTable, row: GroupRow, profile: Profile): Work<GroupRow> {
   const { scopes: own } = yield* context.identity();
   const subject = subjectOf(table, row.id);
   if (!own.includes(scopes[kindOf(table)](row.id)) && !isAdministrator(context)) {
@@ -197,7 +153,7 @@ function* change(context: WriteContext, table: GroupTable, row: GroupRow, profil
   return yield* put(context, table, row, profile);
 }
 
-function* put(context: WriteContext, table: GroupTable, row: GroupRow, profile: Profile): Work<Group> {
+function* put(context: WriteContext, table: GroupTable, row: GroupRow, profile: Profile): Work<GroupRow> {
   const next = {
     ...row,
     name: profile.name ?? row.name,
@@ -208,15 +164,13 @@ function* put(context: WriteContext, table: GroupTable, row: GroupRow, profile: 
   yield* putGroup(context.project, table, next);
   yield* context.record(subjectOf(table, row.id));
   context.tx.touch('fleet');
-  return model.groupView(next);
+  return next;
 }
-
-type Group = z.output<typeof model.group>;
 
 function kindOf(table: GroupTable): 'team' | 'swarm' {
   return table === 'teams' ? 'team' : 'swarm';
 }
 
-function subjectOf(table: GroupTable, id: string): Subject {
+export function subjectOf(table: GroupTable, id: string): Subject {
   return { kind: kindOf(table), name: id, scope: scopes.project };
 }

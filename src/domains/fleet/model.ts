@@ -1,16 +1,18 @@
 import { z } from 'zod';
+import type { Level } from '../../kernel/access/model.ts';
 import { type Presence, presenceOf, presences } from '../../kernel/access/presence.ts';
 import type { AgentRow, GroupRow } from '../../kernel/access/statements.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { limits } from '../../kernel/limits.ts';
 import * as schema from '../../kernel/schema.ts';
+import { levelOfType } from './types.ts';
 
 /**
  * Words. An *agent* is an identity of the project; it belongs to one swarm and at most one team, both made when they
- * are first named. An *incarnation* is one life of an agent: it grows when a process takes the name over with
- * `restart`, and a heartbeat of an earlier one is refused. *Presence* says whether it was heard of lately, *status*
- * what it is allowed to be.
+ * are first named. An *incarnation* is one life of an agent: it grows when the agent dies, when it is no longer active
+ * and when a process takes the name over with `restart`, and a heartbeat of an earlier one is refused. *Presence* says
+ * whether it was heard of lately, *status* what it is allowed to be. A *leader* of a team says who is in it.
  *
  * Status of an agent: active ⇄ inactive | suspended | terminated. Only an active agent has memberships, and with that
  * any access; its tokens work while it is active.
@@ -33,6 +35,9 @@ export const profile = {
   swarm: schema.id.optional().describe('Swarm it belongs to'),
   capabilities: capabilities.optional(),
   metadata: metadata.optional(),
+  level: schema.level
+    .optional()
+    .describe('The audience it writes for by default; that of its type when left out'),
   system: z
     .boolean()
     .optional()
@@ -48,6 +53,7 @@ export const agent = z.object({
   swarm: z.string(),
   capabilities: z.array(z.string()),
   metadata: z.record(z.string(), z.unknown()),
+  level: schema.level,
   incarnation: z.int(),
   presence: z.enum(presences),
   createdAt: z.int(),
@@ -66,6 +72,7 @@ export function agentView(row: AgentRow, presence: Presence): Agent {
     swarm: row.swarm_id,
     capabilities: JSON.parse(row.capabilities) as string[],
     metadata: JSON.parse(row.metadata) as Record<string, unknown>,
+    level: (row.level as Level | null) ?? levelOfType(row.type),
     incarnation: row.incarnation,
     presence,
     createdAt: row.created_at,
@@ -88,6 +95,7 @@ export interface Patch {
   readonly swarm?: string | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly level?: Level | undefined;
   readonly system?: boolean | undefined;
 }
 
@@ -102,6 +110,7 @@ export function patched(row: AgentRow, patch: Patch, now: number): AgentRow {
     swarm_id: patch.swarm ?? row.swarm_id,
     capabilities: patch.capabilities ? JSON.stringify(patch.capabilities) : row.capabilities,
     metadata: patch.metadata ? encodeMetadata(patch.metadata) : row.metadata,
+    level: patch.level ?? row.level,
     updated_at: now,
   };
 }
@@ -125,11 +134,18 @@ export const group = z.object({
   updatedAt: z.int(),
 });
 
+/** A team. */
+export const team = group.extend({ leader: z.string().nullable() });
+
 export const groupProfile = {
   name: schema.name.optional().describe('Name to show'),
   description: z.string('text').max(limits.nameLength).optional().describe('What it is for'),
   metadata: metadata.optional(),
 };
+
+export function teamView(row: GroupRow): z.output<typeof team> {
+  return { ...groupView(row), leader: row.leader ?? null };
+}
 
 export function groupView(row: GroupRow): z.output<typeof group> {
   return {

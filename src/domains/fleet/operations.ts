@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { presenceOf, resumedAt } from '../../kernel/access/presence.ts';
+import { presenceOf, presences } from '../../kernel/access/presence.ts';
 import { type AgentRow, agentById, agentsAfter, seeAgent } from '../../kernel/access/statements.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
@@ -12,20 +12,14 @@ import {
   update as updateAgent,
 } from './registry.ts';
 
-export {
-  createSwarm,
-  createTeam,
-  members,
-  swarm,
-  swarms,
-  team,
-  teams,
-  updateSwarm,
-  updateTeam,
-} from './groups.ts';
+export { createSwarm, members, swarm, swarms, updateSwarm } from './groups.ts';
+export * from './handoffs.ts';
+export { cleanup, lifecycle, reportConfidence, reportError, spawn, terminate } from './lifecycle.ts';
+export { performance, updatePerformance } from './performance.ts';
+export { grantPermission, hasPermission, permissions, revokePermission } from './permissions.ts';
 export { roleInForce } from './roles.ts';
-
 export { noteSortie } from './specialists.ts';
+export * from './teams.ts';
 
 export const register = mutation({
   name: 'fleet.register',
@@ -60,6 +54,7 @@ export const list = query({
     team: schema.id.optional(),
     swarm: schema.id.optional(),
     capability: schema.name.optional().describe('Agents that have it'),
+    presence: z.enum(presences, `one of ${presences.join(', ')}`).optional(),
     limit: schema.limit,
     cursor: schema.cursor,
   }),
@@ -70,7 +65,7 @@ export const list = query({
     yield* activeReader(context);
     const { status = '', type = '', team = '', swarm = '', capability = '', limit } = input;
     const filter = { status, type, team, swarm, capability };
-    const resumed = yield* resumedAt();
+    const resumed = yield* context.resumedAt();
     const agents: model.Agent[] = [];
     let after = input.cursor;
     for (;;) {
@@ -78,6 +73,7 @@ export const list = query({
       for (const row of rows) {
         const agent = model.agentView(row, presenceOf(row.last_seen, resumed, context.now));
         if (capability !== '' && !agent.capabilities.includes(capability)) continue;
+        if (input.presence && agent.presence !== input.presence) continue;
         agents.push(agent);
         if (agents.length === limit) return { agents, nextCursor: agent.id };
       }
@@ -98,7 +94,9 @@ export const get = query({
   *run(context, { id }) {
     yield* activeReader(context);
     const row = yield* agentById(context.project, id);
-    return row ? model.agentView(row, presenceOf(row.last_seen, yield* resumedAt(), context.now)) : null;
+    return row
+      ? model.agentView(row, presenceOf(row.last_seen, yield* context.resumedAt(), context.now))
+      : null;
   },
 });
 
@@ -124,7 +122,7 @@ export const update = mutation({
     const row = yield* agentById(context.project, id);
     if (!row) return null;
     const next = yield* updateAgent(context, row, patch);
-    return model.agentView(next, presenceOf(next.last_seen, yield* resumedAt(), context.now));
+    return model.agentView(next, presenceOf(next.last_seen, yield* context.resumedAt(), context.now));
   },
 });
 

@@ -3,6 +3,7 @@ import {
   assertUsable,
   createAgent,
   defaultSwarm,
+  defaultType,
   ensureGroup,
 } from '../../kernel/access/identity.ts';
 import { changeMemberships } from '../../kernel/access/membership.ts';
@@ -16,8 +17,12 @@ import {
 } from '../../kernel/access/statements.ts';
 import { liveAdminToken } from '../../kernel/access/token-statements.ts';
 import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
+import type { Change, Risk } from '../../kernel/ledger/entry.ts';
 import type { Work } from '../../kernel/work.ts';
+import type { Cause } from './handoff-model.ts';
+import { endLife } from './lives.ts';
 import { encodeMetadata, type Patch, patched } from './model.ts';
+import { capabilitiesOf } from './types.ts';
 
 /** What every operation on agents shares: who may change whom, and how a change takes effect. */
 
@@ -60,58 +65,86 @@ export function* register(context: WriteContext, id: string, registration: Regis
   const status = row.status === 'inactive' && isAdministrator(context) ? 'active' : undefined;
   const after = patched(row, { ...registration, status }, context.now);
   after.last_seen = context.now;
-  if (registration.restart) after.incarnation += 1;
-  const { system } = registration;
-  return yield* replace(context, { before: row, after, system, operation: 'fleet.register' });
+  const { system, restart } = registration;
+  return yield* replace(context, { before: row, after, system, restart, operation: 'fleet.register' });
 }
 
 function* create(context: WriteContext, id: string, registration: Registration): Work<AgentRow> {
-  const { name, type, team, capabilities, metadata, system } = registration;
+  const { name, type = defaultType, team, metadata, level, system } = registration;
+  const capabilities = registration.capabilities ?? capabilitiesOf(type);
   const swarm = registration.swarm ?? context.principal.swarm ?? defaultSwarm;
   if (metadata) encodeMetadata(metadata);
   if (swarm !== defaultSwarm && swarm !== context.principal.swarm)
     yield* assertMayJoin(context, 'swarms', swarm);
   if (team !== undefined) yield* assertMayJoin(context, 'teams', team);
   if (system !== undefined) assertMayGiveSystem(context);
-  const agent = { id, swarm, team, name, type, capabilities, metadata, system };
+  const agent = { id, swarm, team, name, type, capabilities, metadata, level, system };
   yield* createAgent(context.tx, context.keyring, context.principal, agent);
   return (yield* agentById(context.project, id))!;
 }
 
 /** Applies a patch to an agent that exists. */
-export function* update(context: WriteContext, row: AgentRow, patch: Patch): Work<AgentRow> {
+export function* update(
+  context: WriteContext,
+  row: AgentRow,
+  patch: Patch,
+  as: Partial<Pick<Replacement, 'operation' | 'labels' | 'risk' | 'mayJoin'>> = {},
+): Work<AgentRow> {
   const after = patched(row, patch, context.now);
-  return yield* replace(context, { before: row, after, system: patch.system, operation: 'fleet.update' });
+  return yield* replace(context, {
+    before: row,
+    after,
+    system: patch.system,
+    operation: 'fleet.update',
+    ...as,
+  });
 }
 
 interface Replacement {
   readonly before: AgentRow;
   readonly after: AgentRow;
   readonly system: boolean | undefined;
+  readonly restart?: boolean | undefined;
   readonly operation: string;
+  readonly labels?: Change['labels'];
+  readonly risk?: Risk;
+  /** The caller has checked that the agent may join the team. */
+  readonly mayJoin?: boolean;
 }
 
 /** The one setter of an agent's row: memberships and ledger follow from the difference. */
-function* replace(context: WriteContext, { before, after, system, operation }: Replacement): Work<AgentRow> {
+function* replace(context: WriteContext, replacement: Replacement): Work<AgentRow> {
+  const { before, after, system, operation, labels, risk, mayJoin } = replacement;
   if (after.swarm_id !== before.swarm_id) {
     if (after.swarm_id !== defaultSwarm) yield* assertMayJoin(context, 'swarms', after.swarm_id);
     yield* ensureGroup(context.tx, 'swarms', after.swarm_id);
   }
   if (after.team_id !== null && after.team_id !== before.team_id) {
-    yield* assertMayJoin(context, 'teams', after.team_id);
+    if (!mayJoin) yield* assertMayJoin(context, 'teams', after.team_id);
     yield* ensureGroup(context.tx, 'teams', after.team_id);
   }
   if (system !== undefined) assertMayGiveSystem(context);
   after.system_member = (yield* staysInSystem(context, { before, after, system })) ? 1 : 0;
+  const cause = endOf(replacement);
+  if (cause) after.incarnation += 1;
   yield* changeAgent(context.project, after);
   if (places.some((key) => after[key] !== before[key])) yield* changeMemberships(context, after);
   yield* context.record(agentSubject(after.id), {
     operation,
     facts: { active: after.status === 'active' ? 1 : 0, incarnation: after.incarnation },
+    labels,
+    ...(risk && { risk }),
   });
+  if (cause) yield* endLife(context, before, cause);
   context.tx.touch('fleet');
   context.tx.touch(`fleet/${after.id}`);
   return after;
+}
+
+/** What ends the life that goes on so far, if anything does. */
+function endOf({ before, after, restart }: Replacement): Cause | undefined {
+  if (before.status === 'active' && after.status !== 'active') return after.status as Cause;
+  return restart ? 'restart' : undefined;
 }
 
 /** What decides about memberships. */

@@ -57,13 +57,8 @@ export const grant = mutation({
     agent: schema.id.describe('Who is appointed'),
     role: roleName,
     swarm,
-    ttl: z
-      .int('a whole number of seconds')
-      .min(1, 'at least 1 second')
-      .max(limits.ttlSecondsMax, `at most ${limits.ttlSecondsMax} seconds`)
-      .optional()
-      .describe('Seconds until it ends; until it is revoked without it'),
-    expiresAt: z.int('a time in milliseconds').optional().describe('When it ends, in place of "ttl"'),
+    ttl: schema.ttl,
+    expiresAt: schema.expiresAt,
     reason: z.string('text').max(limits.nameLength).default('').describe('Why, for who reads the list'),
   }),
   output: role,
@@ -158,7 +153,15 @@ export function* roleInForce(
   return (yield* agentById(project, agent))?.status === 'active' ? roleView(held) : undefined;
 }
 
-function endOf(
+/** Whether the caller is appointed to look after a swarm. */
+export function* leads(context: ReadContext, where: string): Work<boolean> {
+  for (const needed of ['coordinator', 'system'] as const)
+    if (yield* roleInForce(context, context.agent, needed, where)) return true;
+  return false;
+}
+
+/** When what is given ends; null: when it is taken back. */
+export function endOf(
   { now }: WriteContext,
   { ttl, expiresAt }: { ttl?: number | undefined; expiresAt?: number | undefined },
 ): number | null {
@@ -193,8 +196,7 @@ function* assertMayAppoint(context: WriteContext, appointment: Appointment): Wor
   const refuse = (why: string) =>
     new Denial('FORBIDDEN', why, agentSubject(agent), { agent, role: wanted, swarm: where });
   if (agent === context.agent) throw refuse('nobody appoints itself');
-  for (const needed of ['system', 'coordinator'] as const)
-    if (yield* roleInForce(context, context.agent, needed, where)) return;
+  if (yield* leads(context, where)) return;
   throw refuse(
     `appointing in swarm ${where} needs the role "system" or "coordinator" there, or the right "admin"`,
   );

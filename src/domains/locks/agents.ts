@@ -1,6 +1,7 @@
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
-import { end, isOver, rowsOf, turnover } from './leases.ts';
+import { end, isOver, leaseOf, rowsOf, turnover } from './leases.ts';
+import type { Lease } from './model.ts';
 import { dismiss } from './queue/ends.ts';
 import { handOver } from './queue/handover.ts';
 import { waitersOf } from './queue/statements.ts';
@@ -45,4 +46,14 @@ export function* endLeasesOf(
   }
   yield* handOver(context, over);
   return ended;
+}
+
+/** What an agent holds, in lives other than `keep`; at most 500 leases, by id. */
+export function* leasesOf(context: WriteContext, agent: string, keep?: number): Work<Lease[]> {
+  const leases: Lease[] = [];
+  for (const row of yield* activeOf(context.project, agent, '', pageSize)) {
+    if (row.lease_id !== '' || row.incarnation === keep || isOver(row, context.now)) continue;
+    leases.push(leaseOf((yield* rowsOf(context.project, row.id))!, context.now));
+  }
+  return leases;
 }

@@ -18,7 +18,7 @@ import { cancelWaiter, failureOf, giveUp, look } from './queue/waiting.ts';
 import { dropLease, endedBefore } from './statements.ts';
 import { sweep } from './sweep.ts';
 
-export { endLeasesOf } from './agents.ts';
+export { endLeasesOf, leasesOf } from './agents.ts';
 export { assertFence } from './fences.ts';
 export { waitsNow } from './queue/pairs.ts';
 export { heldLocks, retake, type Standing, standingOn } from './restoring.ts';

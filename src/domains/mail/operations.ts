@@ -18,6 +18,7 @@ import {
 } from './statements.ts';
 import * as streams from './streams.ts';
 
+export { type Unread, unreadOf } from './agents.ts';
 export * from './chronicle/operations.ts';
 export * from './groups/operations.ts';
 

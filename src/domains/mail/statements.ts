@@ -201,6 +201,13 @@ export const cursorsAfter = (
   { after, stream, now, limit }: { after: string; stream: string; now: number; limit: number },
 ) => many<CursorRow>(selectCursors, [project, agent, 'read', now, after, stream, limit]);
 
+const selectOfConsumer = statement(`
+  SELECT ${cursorColumns} FROM cursors c
+  WHERE c.project_id = $1 AND c.stream_type = 'squawk' AND c.consumer_id = $2 ORDER BY c.id LIMIT $3`);
+/** Cursors under one name, whoever may read their streams. */
+export const cursorsOfConsumer = (project: string, consumer: string, limit: number) =>
+  many<CursorRow>(selectOfConsumer, [project, consumer, limit]);
+
 const insertCursor = statement(`
   INSERT INTO cursors (project_id, id, stream_type, stream_id, position, consumer_id, created_at, updated_at)
   VALUES ($1, $2, 'squawk', $3, $4, $5, $6, $7)`);

@@ -22,6 +22,8 @@ export interface ServeOptions extends GlobalOptions {
 export const adminTokenName = 'admin.token';
 
 const pruneIntervalMs = 60_000;
+/** What a death may be told late, where nobody waits for one. */
+const sweepIntervalMs = 10_000;
 
 /** Runs the server until a signal ends it. The first start makes what is missing and says so. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -75,8 +77,17 @@ export async function serve(options: ServeOptions): Promise<void> {
         .prune({ limit: 1000 })
         .catch((error: unknown) => log.error({ err: error }, 'pruning failed'));
     }, pruneIntervalMs);
+    const mourning = setInterval(() => {
+      rookery.fleet
+        .sweep()
+        .then(({ deaths }) => {
+          for (const { agent, incarnation } of deaths) log.info({ agent, incarnation }, 'agent is dead');
+        })
+        .catch((error: unknown) => log.error({ err: error }, 'looking for dead agents failed'));
+    }, sweepIntervalMs);
     await untilSignal();
     clearInterval(tidying);
+    clearInterval(mourning);
     output.say('stopping …');
     squawk.close();
     await server.close();

@@ -9,6 +9,7 @@ import {
   distance,
   type Identity,
   identityAt,
+  type Level,
   membershipsFrom,
   type Principal,
   preferring,
@@ -91,6 +92,7 @@ export interface NewAgent {
   readonly type?: string | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly level?: Level | undefined;
   /** A member of the system audience. Given also to an administrator who comes into being as itself. */
   readonly system?: boolean | undefined;
 }
@@ -116,6 +118,7 @@ export function* createAgent(
     metadata: JSON.stringify(agent.metadata ?? {}),
     created_at: tx.now,
     system_member: system ? 1 : 0,
+    level: agent.level ?? null,
   });
   yield* ensureGroup(tx, 'swarms', agent.swarm);
   if (agent.team !== undefined) yield* ensureGroup(tx, 'teams', agent.team);

@@ -60,10 +60,14 @@ export interface AgentRow {
   updated_at: number;
   /** 1 when an administrator put it into the system audience, or when it holds an admin token itself. */
   system_member: number;
+  /** The audience it writes for unless it says otherwise; null: that of its type. */
+  level: string | null;
+  /** When its last life ended by death. */
+  died_at: number | null;
 }
 
 const agentColumns = `id, name, type, status, team_id, swarm_id, capabilities, metadata, incarnation, last_seen,
-  created_at, updated_at, system_member`;
+  created_at, updated_at, system_member, level, died_at`;
 
 const selectAgent = statement(`SELECT ${agentColumns} FROM agents WHERE project_id = $1 AND id = $2`);
 export const agentById = (project: string, id: string) => one<AgentRow>(selectAgent, [project, id]);
@@ -94,11 +98,11 @@ export const agentsAfter = (
 
 const insertAgent = statement(`
   INSERT INTO agents (project_id, id, name, type, status, team_id, swarm_id, capabilities, metadata,
-    incarnation, last_seen, created_at, updated_at, system_member)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10, $11)`);
+    incarnation, last_seen, created_at, updated_at, system_member, level)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10, $10, $11, $12)`);
 export const addAgent = (
   project: string,
-  agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at'>,
+  agent: Omit<AgentRow, 'incarnation' | 'last_seen' | 'updated_at' | 'died_at'>,
 ) =>
   change(insertAgent, [
     project,
@@ -112,11 +116,13 @@ export const addAgent = (
     agent.metadata,
     agent.created_at,
     agent.system_member,
+    agent.level,
   ]);
 
 const updateAgent = statement(`
   UPDATE agents SET name = $3, type = $4, status = $5, team_id = $6, swarm_id = $7, capabilities = $8, metadata = $9,
-    incarnation = $10, last_seen = $11, updated_at = $12, system_member = $13
+    incarnation = $10, last_seen = $11, updated_at = $12, system_member = $13,
+    level = $14
   WHERE project_id = $1 AND id = $2`);
 export const changeAgent = (project: string, agent: AgentRow) =>
   change(updateAgent, [
@@ -133,6 +139,7 @@ export const changeAgent = (project: string, agent: AgentRow) =>
     agent.last_seen,
     agent.updated_at,
     agent.system_member,
+    agent.level,
   ]);
 
 const touchAgent = statement(
@@ -142,6 +149,8 @@ export const seeAgent = (project: string, id: string, now: number) => change(tou
 
 export interface GroupRow {
   id: string;
+  /** Who leads it; swarms have none. */
+  leader?: string | null;
   name: string;
   description: string;
   metadata: string;
@@ -179,6 +188,12 @@ const selectGroup = {
 };
 export const groupById = (project: string, table: GroupTable, id: string) =>
   one<GroupRow>(selectGroup[table], [project, id]);
+
+const updateLeader = statement(
+  'UPDATE teams SET leader = $3, updated_at = $4 WHERE project_id = $1 AND id = $2',
+);
+export const changeLeader = (project: string, team: string, leader: string | null, now: number) =>
+  change(updateLeader, [project, team, leader, now]);
 
 const selectGroups = {
   teams: statement('SELECT * FROM teams WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3'),

@@ -201,15 +201,21 @@ export function leaseSuite(harness: Harness): void {
     expect((await a.locks.acquire({ path: 'f', mode: 'shared' })).lease.token).toBe(upgraded.lease.token);
   });
 
-  it('belongs to one life of its holder: the next does not inherit it, but may release it [LK-x11]', async () => {
+  it('belongs to one life of its holder: it ends with that life, and the next does not inherit it [LK-x11]', async () => {
     const rookery = await harness.open();
-    const a = rookery.as('a');
+    const [a, b] = [rookery.as('a'), rookery.as('b')];
     const { lease } = await a.locks.acquire({ path: 'f' });
+    const waiting = b.locks.acquire({ path: 'f', waitMs: 10_000 });
     await a.fleet.register({ id: 'a', restart: true });
     expect((await errorOf(a.locks.renew({ lease: lease.id }))).code).toBe('LEASE_LOST');
-    const error = await errorOf(a.locks.acquire({ path: 'f' }));
-    expect(error.details['conflicts']).toMatchObject([{ holder: 'a', incarnation: 1, own: true }]);
-    await a.locks.release({ lease: lease.id });
+    expect(await a.locks.check({ lease: lease.id, token: lease.token })).toMatchObject({ valid: false });
+    expect(await a.locks.get({ id: lease.id })).toMatchObject({
+      status: 'force_released',
+      endReason: 'the agent was started again',
+    });
+    const next = (await waiting).lease;
+    expect(next.token).toBeGreaterThan(lease.token);
+    await b.locks.release({ lease: next.id });
     expect((await a.locks.acquire({ path: 'f' })).lease).toMatchObject({ incarnation: 2, status: 'active' });
   });
 
