@@ -43,6 +43,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const newToken = await writeAdminToken(rookery.store, tokenFile);
     const squawk = squawkDoor(rookery.store, {
       agent: administrator,
+      flightline: join(folder, '.flightline'),
       allowedOrigins: options.allowOrigin ?? [],
       onFailure: (error, requestId) => log.error({ requestId, err: error }, 'request failed'),
       onSweep: (released) => log.info({ released }, `Released ${released} expired locks`),

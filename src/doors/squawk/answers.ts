@@ -31,6 +31,12 @@ const fixed: { readonly [code in RookeryError['code']]?: readonly [status: numbe
   IDEMPOTENCY_CONFLICT: [409, 'Idempotency key reused'],
 };
 
+/** A state that does not lead to another, with both, and what else stands in the way. */
+function wrongState({ from, to, openSorties }: RookeryError['details']): Answer {
+  const facts = { from, to, ...(openSorties !== undefined && { open_sorties: openSorties }) };
+  return { status: 409, body: { error: 'Invalid status transition', ...facts } };
+}
+
 /**
  * The answer to whatever an endpoint threw. Of a failure that is the server's own the client learns the endpoint's
  * sentence and nothing else; `report` hears the rest.
@@ -43,6 +49,7 @@ export function answerTo(thrown: unknown, failure: string, report: (error: unkno
   if (status !== undefined) return { status, body: { error } };
   if (code === 'INVALID_INPUT' && details['field'] === 'body')
     return { status: 400, body: { error: 'Invalid JSON' } };
+  if (code === 'WRONG_STATE') return wrongState(details);
   const problem = problemOf(thrown);
   if (problem.status < 500) return { status: problem.status, body: { error: problem.error } };
   report(thrown);

@@ -6,6 +6,7 @@ import { createFile } from '../../kernel/engines/sqlite/connection.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { openRookery, type Rookery } from '../../rookery.ts';
 import { SquawkAdapter } from './adapter/adapter.ts';
+import { CheckpointCopies } from './copies.ts';
 import { importLegacy, legacyName } from './legacy.ts';
 
 /** The one open database of this process, as seed 002 has it. */
@@ -23,6 +24,16 @@ export function pathOf(dbPath: string = defaultPath()): string {
   return dbPath === memoryPath ? dbPath : resolve(dbPath);
 }
 
+export interface DatabaseOptions {
+  /** The folder for copies of checkpoints; `.flightline` beside the database when left out, none when false. */
+  readonly flightline?: string | false;
+}
+
+/** Where copies of checkpoints lie when nobody says; nowhere for a database that is not a file. */
+export function flightlineBeside(path: string): string | false {
+  return path === memoryPath ? false : join(dirname(path), '.flightline');
+}
+
 /** Opens a Rookery store at exactly this file, making it where there is none. Its root key lies beside it. */
 export async function openAt(path: string): Promise<Rookery> {
   // An empty file first: a path without an ending would mean a folder where nothing is.
@@ -37,12 +48,16 @@ export async function openAt(path: string): Promise<Rookery> {
  * the same path changes nothing, with another one the first is closed. Fails with a clear error where the file cannot
  * be used; there is no other place it falls back to.
  */
-export function initializeDatabase(dbPath?: string): Promise<void> {
+export function initializeDatabase(
+  dbPath?: string,
+  { flightline = flightlineBeside(pathOf(dbPath)) }: DatabaseOptions = {},
+): Promise<void> {
   const path = pathOf(dbPath);
   return next(async () => {
     if (current?.path === path) return;
     await closeCurrent();
-    const adapter = await SquawkAdapter.open(path, () => openAt(path));
+    const copies = flightline === false ? undefined : new CheckpointCopies(flightline, () => {});
+    const adapter = await SquawkAdapter.open(path, () => openAt(path), copies);
     try {
       if (path !== memoryPath) await importLegacy(adapter, join(dirname(path), legacyName));
     } catch (error) {

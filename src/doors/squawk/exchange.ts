@@ -6,13 +6,14 @@ import type { Store } from '../../kernel/store.ts';
 import type { DoorCall } from '../http/app.ts';
 import { readJson } from '../http/request.ts';
 import type { Answer, Refused } from './answers.ts';
+import type { CheckpointCopies } from './copies.ts';
 
 /** Seed 002 refuses bodies above one mebibyte. */
 const bodyBytes = 1024 * 1024;
 
 export interface Endpoint {
-  readonly method: 'GET' | 'POST';
-  /** Over the raw path; its first group is the path parameter, still encoded. */
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Over the raw path; its groups are the path parameters, still encoded. */
   readonly path: RegExp;
   /** What the client is told when the server fails. */
   readonly failure: string;
@@ -24,21 +25,37 @@ export class Exchange {
   readonly query: URLSearchParams;
   readonly #store: Store;
   readonly #call: DoorCall;
-  readonly #segment: string;
+  readonly #segments: readonly string[];
+  /** Where copies of checkpoints are kept; undefined where they are not. */
+  readonly copies: CheckpointCopies | undefined;
   #principal: Principal;
 
   /** Answers who asks before anything of the request is read; throws when nobody may. */
-  static async begin(store: Store, call: DoorCall, endpoint: Endpoint): Promise<Exchange> {
-    const segment = endpoint.path.exec(call.path)?.[1] ?? '';
-    return new Exchange(store, call, segment, await call.identify());
+  static async begin(
+    store: Store,
+    call: DoorCall,
+    endpoint: Endpoint,
+    copies?: CheckpointCopies,
+  ): Promise<Exchange> {
+    const segments = endpoint.path.exec(call.path)?.slice(1) ?? [];
+    return new Exchange(store, call, { segments, principal: await call.identify(), copies });
   }
 
-  private constructor(store: Store, call: DoorCall, segment: string, principal: Principal) {
+  private constructor(
+    store: Store,
+    call: DoorCall,
+    more: {
+      readonly segments: readonly string[];
+      readonly principal: Principal;
+      readonly copies: CheckpointCopies | undefined;
+    },
+  ) {
     this.query = call.query;
     this.#store = store;
     this.#call = call;
-    this.#segment = segment;
-    this.#principal = principal;
+    this.#segments = more.segments;
+    this.#principal = more.principal;
+    this.copies = more.copies;
   }
 
   get agent(): string {
@@ -98,10 +115,10 @@ export class Exchange {
     return isRecord(value) ? value : {};
   }
 
-  /** The path parameter, decoded once. `invalid`: what to say when it cannot be one. */
-  parameter(invalid: Refused): string {
+  /** A path parameter, decoded once. `invalid`: what to say when it cannot be one. */
+  parameter(invalid: Refused, index = 0): string {
     try {
-      const text = decodeURIComponent(this.#segment);
+      const text = decodeURIComponent(this.#segments[index] ?? '');
       if (text !== '') return text;
     } catch {
       // said below
@@ -111,7 +128,12 @@ export class Exchange {
 
   /** The path parameter as it was sent, still encoded. */
   get segment(): string {
-    return this.#segment;
+    return this.#segments[0] ?? '';
+  }
+
+  /** Whether the request has a body that says it is JSON. */
+  get hasBody(): boolean {
+    return this.#call.request.headers.has('content-type');
   }
 
   now(): number {

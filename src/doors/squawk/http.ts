@@ -2,13 +2,18 @@ import type { Principal } from '../../kernel/access/model.ts';
 import type { Store } from '../../kernel/store.ts';
 import { type Door, type DoorCall, routes } from '../http/app.ts';
 import { type Answer, answerTo } from './answers.ts';
+import { CheckpointCopies } from './copies.ts';
 import { type Endpoint, Exchange } from './exchange.ts';
 import type { Invoke } from './invoke.ts';
 import { releaseExpired } from './locks.ts';
+import { checkpointEndpoints } from './routes/checkpoints.ts';
 import { reservations } from './routes/ctk.ts';
 import { cursors } from './routes/cursors.ts';
+import { eventEndpoints } from './routes/events.ts';
 import { lockEndpoints } from './routes/locks.ts';
 import { mailboxes } from './routes/mailboxes.ts';
+import { missionEndpoints } from './routes/missions.ts';
+import { sortieEndpoints } from './routes/sorties.ts';
 import { specialists } from './routes/specialists.ts';
 import { coordinator } from './routes/status.ts';
 import { Sweep } from './sweep.ts';
@@ -22,12 +27,18 @@ export interface SquawkDoorOptions {
   readonly agent?: string;
   /** Hears how many locks a sweep released, when there were any. */
   readonly onSweep?: (released: number) => void;
+  /** The folder for copies of checkpoints; none where it is left out. */
+  readonly flightline?: string | undefined;
 }
 
 const endpoints: readonly Endpoint[] = [
   ...mailboxes,
   ...cursors,
   ...specialists,
+  ...missionEndpoints,
+  ...sortieEndpoints,
+  ...checkpointEndpoints,
+  ...eventEndpoints,
   ...lockEndpoints,
   ...reservations,
   ...coordinator,
@@ -49,9 +60,13 @@ export function squawkDoor(store: Store, options: SquawkDoorOptions = {}): { doo
     released: (count) => onSweep?.(count),
     failed: (error) => onFailure?.(error, 'sweep'),
   });
+  const copies =
+    options.flightline === undefined
+      ? undefined
+      : new CheckpointCopies(options.flightline, (error) => onFailure?.(error, 'checkpoint copy'));
   return {
     door: async (call) => {
-      const answer = await respond(store, call, options);
+      const answer = await respond(store, call, options, copies);
       return answer && render(answer, call, allowedOrigins);
     },
     close: () => sweep.close(),
@@ -62,6 +77,7 @@ async function respond(
   store: Store,
   call: DoorCall,
   { onFailure }: SquawkDoorOptions,
+  copies: CheckpointCopies | undefined,
 ): Promise<Answer | undefined> {
   const { path, request, requestId } = call;
   const own = endpoints.filter((endpoint) => endpoint.path.test(path));
@@ -70,7 +86,7 @@ async function respond(
   const endpoint = own.find(({ method }) => method === request.method);
   if (!endpoint) return elsewhere(call) ? undefined : { status: 405, body: { error: 'Method not allowed' } };
   try {
-    return await endpoint.run(await Exchange.begin(store, call, endpoint));
+    return await endpoint.run(await Exchange.begin(store, call, endpoint, copies));
   } catch (error) {
     return answerTo(error, endpoint.failure, (failure) => onFailure?.(failure, requestId));
   }

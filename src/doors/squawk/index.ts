@@ -15,10 +15,24 @@ import type { Cursor, Event, Lock, Mailbox } from './shapes.ts';
  */
 export type { Stats } from './adapter/adapter.ts';
 export { SquawkAdapter } from './adapter/adapter.ts';
+export type { PruneOptions, RecoveryCandidate, RestoreOptions } from './adapter/checkpoints.ts';
 export type { CursorMove, NewCursor } from './adapter/cursors.ts';
 export type { EventFilter } from './adapter/events.ts';
 export type { LockInput, LockResult } from './adapter/locks.ts';
-export { closeDatabase, getAdapter, initializeDatabase } from './database.ts';
+export type { MessageFilter } from './adapter/messages.ts';
+export type { MissionFilter, SortieFilter } from './adapter/missions.ts';
+export { closeDatabase, type DatabaseOptions, getAdapter, initializeDatabase } from './database.ts';
+export type {
+  Checkpoint,
+  Message,
+  Mission,
+  RecoveryContext,
+  RestoreResult,
+  Sortie,
+} from './mission-shapes.ts';
+export { type DetectionOptions, RecoveryDetector } from './recovery/detector.ts';
+export { formatRecoveryPrompt } from './recovery/prompt.ts';
+export { StateRestorer } from './recovery/restorer.ts';
 export { type SquawkServer, type SquawkServerOptions, startSquawkServer } from './server.ts';
 export type { Cursor, Event, Lock, Mailbox, Specialist } from './shapes.ts';
 

@@ -1,4 +1,5 @@
 import type { Conflict, Lease } from '../../domains/locks/model.ts';
+import { noteConflict } from '../../domains/locks/noting.ts';
 import * as locks from '../../domains/locks/operations.ts';
 import { isRookeryError } from '../../kernel/errors.ts';
 import { limits } from '../../kernel/limits.ts';
@@ -24,12 +25,15 @@ export type Acquired =
 export async function acquire(invoke: Invoke, wanted: Wanted): Promise<Acquired> {
   const { file, timeoutMs, purpose = 'edit', checksum, metadata } = wanted;
   try {
-    const input = { path: file, ttlMs: timeoutMs, purpose, checksum, metadata };
+    const input = { path: file, ttlMs: timeoutMs, purpose, checksum, metadata, chronicle: true };
     const { lease, renewed } = await invoke(locks.acquire, input);
     return { conflict: false, lock: lockOf(lease), renewed };
   } catch (error) {
     if (!isRookeryError(error, 'LOCK_HELD')) throw error;
     const [first] = error.details['conflicts'] as readonly Conflict[];
+    const { requested: path, holder, lease } = first!;
+    const type = 'concurrent_edit';
+    await invoke(noteConflict, { path, file, type, holder, ...(lease && { lock: lease.id }) });
     return { conflict: true, existing: existingOf(file, first!) };
   }
 }
@@ -52,6 +56,13 @@ function existingOf(file: string, { lease, path, holder, mode, expiresAt }: Conf
     fencing_token: 0,
     metadata: {},
   };
+}
+
+/** Somebody went on with a lock that it had lost. */
+export async function noteStale(invoke: Invoke, lock: Lock | null): Promise<void> {
+  if (!lock) return;
+  const { normalized_path: path, file, reserved_by: holder, id } = lock;
+  await invoke(noteConflict, { path, file, type: 'stale_lock', holder, lock: id });
 }
 
 /** A lock in any status. */

@@ -4,7 +4,7 @@ import { ensureAdminToken } from '../../kernel/access/tokens.ts';
 import { invalid } from '../../kernel/errors.ts';
 import { isLoopback } from '../http/security.ts';
 import { startServer } from '../http/server.ts';
-import { closeDatabase, initializeDatabase, openAt, pathOf } from './database.ts';
+import { closeDatabase, flightlineBeside, initializeDatabase, openAt, pathOf } from './database.ts';
 import { squawkDoor } from './http.ts';
 
 export interface SquawkServerOptions {
@@ -24,6 +24,8 @@ export interface SquawkServerOptions {
   readonly onRequestError?: (error: unknown, requestId: string) => void;
   /** Hears how many locks a sweep released, when there were any. Printed when left out. */
   readonly onSweep?: (released: number) => void;
+  /** The folder for copies of checkpoints; `.flightline` beside the database when left out, none when false. */
+  readonly flightline?: string | false;
 }
 
 export interface SquawkServer {
@@ -46,12 +48,14 @@ export async function startSquawkServer(options: SquawkServerOptions = {}): Prom
   const allowedOrigins = options.corsOrigins ?? originsOf(process.env['CORS_ALLOWED_ORIGINS']);
   const path = pathOf(options.dbPath);
   if (path === memoryPath) throw invalid('dbPath', 'a file: the server shares it with the module');
-  await initializeDatabase(path);
+  const { flightline = flightlineBeside(path) } = options;
+  await initializeDatabase(path, { flightline });
   const { store, close: closeStore } = await openAt(path);
   try {
     const adminTokenFile = open ? undefined : await adminTokenBeside(path, store);
     const squawk = squawkDoor(store, {
       allowedOrigins,
+      ...(flightline !== false && { flightline }),
       onSweep: options.onSweep ?? ((released) => console.log(`Released ${released} expired locks`)),
       ...(options.onRequestError && { onFailure: options.onRequestError }),
     });

@@ -1,17 +1,22 @@
 import { statSync } from 'node:fs';
+import { count as countCheckpoints } from '../../../domains/missions/checkpoints.ts';
 import { memoryPath } from '../../../folder.ts';
 import type { Principal, Right } from '../../../kernel/access/model.ts';
 import { SqliteEngine } from '../../../kernel/engines/sqlite/engine.ts';
 import { RookeryError } from '../../../kernel/errors.ts';
 import type { Rookery } from '../../../rookery.ts';
+import type { CheckpointCopies } from '../copies.ts';
 import type { Invoke } from '../invoke.ts';
 import { totals } from '../statements.ts';
 import type { As } from './calls.ts';
+import { checkpointTable } from './checkpoints.ts';
 import { cursorTable } from './cursors.ts';
 import { LiveDatabase } from './database.ts';
 import { eventTable } from './events.ts';
 import { lockTable } from './locks.ts';
 import { mailboxTable } from './mailboxes.ts';
+import { messageTable } from './messages.ts';
+import { missionTable, sortieTable } from './missions.ts';
 import { specialistTable } from './specialists.ts';
 
 /** Who acts where a call names nobody. */
@@ -35,27 +40,44 @@ export class SquawkAdapter {
   readonly cursors: ReturnType<typeof cursorTable>;
   readonly locks: ReturnType<typeof lockTable>;
   readonly specialists: ReturnType<typeof specialistTable>;
+  readonly missions: ReturnType<typeof missionTable>;
+  readonly sorties: ReturnType<typeof sortieTable>;
+  readonly checkpoints: ReturnType<typeof checkpointTable>;
+  readonly messages: ReturnType<typeof messageTable>;
   readonly #path: string;
   readonly #open: () => Promise<Rookery>;
   #rookery: Rookery;
   #closed = false;
 
   /** `open` opens the store at `path`: now, and again after a rollback. */
-  static async open(path: string, open: () => Promise<Rookery>): Promise<SquawkAdapter> {
-    return new SquawkAdapter(path, open, await open());
+  static async open(
+    path: string,
+    open: () => Promise<Rookery>,
+    copies?: CheckpointCopies,
+  ): Promise<SquawkAdapter> {
+    return new SquawkAdapter(path, open, await open(), copies);
   }
 
-  private constructor(path: string, open: () => Promise<Rookery>, rookery: Rookery) {
+  private constructor(
+    path: string,
+    open: () => Promise<Rookery>,
+    rookery: Rookery,
+    copies: CheckpointCopies | undefined,
+  ) {
     this.#path = path;
     this.#open = open;
     this.#rookery = rookery;
     const as: As = (specialist) => this.as(specialist);
     this.db = new LiveDatabase(() => this.#engine);
     this.mailboxes = mailboxTable(as);
-    this.events = eventTable(() => this.#rookery.store, as);
+    this.events = eventTable(as);
     this.cursors = cursorTable(as);
     this.locks = lockTable(as, (by) => this.asAdministrator(by));
     this.specialists = specialistTable(as);
+    this.missions = missionTable(as);
+    this.sorties = sortieTable(as, copies);
+    this.checkpoints = checkpointTable(as, copies);
+    this.messages = messageTable(as);
   }
 
   /** Operations as a specialist of the project. The holder of the file may act for any. */
@@ -91,7 +113,7 @@ export class SquawkAdapter {
       total_missions: missions,
       active_missions: running,
       active_locks: (await this.locks.getActive()).length,
-      total_checkpoints: 0,
+      total_checkpoints: (await this.as()(countCheckpoints, {})).checkpoints,
       database_size_bytes: sizeOf(this.#path),
       wal_size_bytes: sizeOf(`${this.#path}-wal`),
     };

@@ -1,6 +1,6 @@
 import * as locks from '../../../domains/locks/operations.ts';
 import { invalid, isRookeryError } from '../../../kernel/errors.ts';
-import { acquire, everyLock, lockById, releaseExpired } from '../locks.ts';
+import { acquire, everyLock, lockById, noteStale, releaseExpired } from '../locks.ts';
 import { type Lock, lockOf } from '../shapes.ts';
 import { type As, jsonOf, known } from './calls.ts';
 
@@ -29,7 +29,8 @@ export function lockTable(as: As, asAdministrator: As) {
     act: (as: ReturnType<As>) => Promise<Lock>,
   ) => {
     const lock = await lockById(as(), id);
-    return lock && (await act(as(specialist ?? lock.reserved_by)).catch(inWords));
+    const invoke = as(specialist ?? known(lock?.reserved_by));
+    return lock && (await act(invoke).catch(async (error: unknown) => await refuse(invoke, lock, error)));
   };
   return {
     async acquire(input: LockInput): Promise<LockResult> {
@@ -74,6 +75,11 @@ export function lockTable(as: As, asAdministrator: As) {
     },
     releaseExpired: (): Promise<number> => releaseExpired(as()),
   };
+}
+
+async function refuse(invoke: ReturnType<As>, lock: Lock, error: unknown): Promise<never> {
+  if (isRookeryError(error, 'LEASE_LOST')) await noteStale(invoke, lock);
+  return inWords(error);
 }
 
 /** The seed's sentences for what a release or renewal can fail with. */

@@ -2,7 +2,7 @@ import * as locks from '../../../domains/locks/operations.ts';
 import { isRookeryError } from '../../../kernel/errors.ts';
 import { type Answer, ok, Refused } from '../answers.ts';
 import { type Endpoint, type Exchange, isText } from '../exchange.ts';
-import { acquire, everyLock, lockById, type Wanted } from '../locks.ts';
+import { acquire, everyLock, lockById, noteStale, type Wanted } from '../locks.ts';
 import { type Lock, lockOf } from '../shapes.ts';
 
 /** Acquires for the specialist that the request names, and says in the seed's words why not. */
@@ -66,7 +66,9 @@ async function byHolder(
     if (isRookeryError(error, 'FORBIDDEN')) throw wrongSpecialist();
     if (isRookeryError(error, 'NOT_FOUND')) throw new Refused(404, 'Lock not found');
     if (!isRookeryError(error, 'LEASE_LOST')) throw error;
-    throw new Refused(409, 'Lock is no longer held', { lock: await lockById(exchange.invoke, id) });
+    const lock = await lockById(exchange.invoke, id);
+    await noteStale(exchange.invoke, lock);
+    throw new Refused(409, 'Lock is no longer held', { lock });
   }
 }
 

@@ -4,6 +4,7 @@ import { isRookeryError } from '../../../kernel/errors.ts';
 import { id as plainId } from '../../../kernel/schema.ts';
 import { ok, Refused } from '../answers.ts';
 import { type Endpoint, type Exchange, isText } from '../exchange.ts';
+import { pick } from '../fields.ts';
 import { specialistOf } from '../shapes.ts';
 import { everySpecialist } from '../specialists.ts';
 
@@ -46,8 +47,10 @@ const heartbeat: Endpoint = {
   failure: 'Failed to record heartbeat',
   async run(exchange) {
     const id = exchange.parameter(notFound());
+    const said = exchange.hasBody ? await exchange.body() : {};
     await exchange.speakFor(id);
-    return await answer(exchange.invoke(fleet.heartbeat, { id }));
+    const input = { id, ...pick(said, { status: 'status', current_sortie: 'currentSortie' }) };
+    return await answer(exchange.invoke(fleet.heartbeat, input));
   },
 };
 
@@ -67,7 +70,7 @@ const get: Endpoint = {
 
 async function answer(asked: Promise<Parameters<typeof specialistOf>[0] | null>) {
   const specialist = await asked.catch((error: unknown) => {
-    throw isRookeryError(error, 'INVALID_INPUT') ? notFound() : error;
+    throw isRookeryError(error, 'INVALID_INPUT') && error.details['field'] === 'id' ? notFound() : error;
   });
   if (!specialist) throw notFound();
   return ok({ specialist: specialistOf(specialist) });
