@@ -6,7 +6,7 @@ import { asRookeryError, RookeryError } from './errors.ts';
 import { appendEntries } from './ledger/append.ts';
 import { ledgerTopic } from './ledger/entry.ts';
 import { loadHead, storeHead } from './ledger/head.ts';
-import { type Outbox, ProjectWrites, type Transaction } from './transaction.ts';
+import { type Outbox, ProjectWrites, type Recorded, type Transaction } from './transaction.ts';
 import { change, statement, type Work } from './work.ts';
 
 export type { Outbox, Recorded, Transaction } from './transaction.ts';
@@ -22,6 +22,9 @@ export interface Committed {
   readonly project: string;
   /** Sequence number of the newest entry. */
   readonly seq: number;
+  /** The entries, the last of them `seq`, and each as it was hashed. */
+  readonly recorded: readonly Recorded[];
+  readonly texts: readonly string[];
   readonly topics: ReadonlySet<string>;
   /** The store clock of the commit. */
   readonly now: number;
@@ -214,7 +217,7 @@ class Batch {
     for (const writes of this.#projects.values()) {
       if (outbox) yield* outbox.leave(writes.head, writes, writes.changes);
       if (!writes.dirty) continue;
-      yield* appendEntries(writes.head, writes.changes);
+      writes.texts = yield* appendEntries(writes.head, writes.changes);
       yield* storeHead(writes.head, this.#options.authenticate);
     }
   }
@@ -230,9 +233,11 @@ class Batch {
   committed(): Committed[] {
     for (const effect of this.#effects) effect();
     for (const writes of this.#projects.values()) for (const effect of writes.effects) effect();
-    return [...this.#projects.values()].map(({ project, topics, changes, now, head }) => ({
+    return [...this.#projects.values()].map(({ project, topics, changes, texts, now, head }) => ({
       project,
       seq: head.frontier.size,
+      recorded: changes,
+      texts,
       topics: new Set(changes.length > 0 ? [...topics, ledgerTopic] : topics),
       now,
       policyEpoch: head.policyEpoch,

@@ -23,6 +23,7 @@ import type { Change, Labels, Risk } from './ledger/entry.ts';
 import type { Log } from './ledger/log.ts';
 import type { StateCheck } from './ledger/state.ts';
 import type { LiveStatus } from './live/live.ts';
+import type { Shown } from './transaction.ts';
 import { type Compression, compressing } from './vault/codecs.ts';
 import { type Binding, isCompressed, keyIdOf, packClear, packSealed, unpack } from './vault/envelope.ts';
 import { commitment, type Keyring } from './vault/keyring.ts';
@@ -246,6 +247,8 @@ export class WriteContext extends ReadContext {
       labels?: Change['labels'];
       /** In place of the operation's own. */
       risk?: Risk;
+      /** What the entry changes in Redis, where that is known here already: spares the relay a look at the store. */
+      live?: Shown;
     } = {},
   ): Work<number> {
     const resource = yield* this.keyring.pseudonym(this.tx, subject.kind, subject.name);
@@ -263,7 +266,7 @@ export class WriteContext extends ReadContext {
       labels: more.labels,
       ...(more.risk && { risk: more.risk }),
     };
-    return this.tx.record(change, subject);
+    return this.tx.record(change, subject, more.live);
   }
 
   /** Appends the entry of a denial: of medium risk at least, however harmless what was asked for would have been. */

@@ -1,6 +1,7 @@
 import type { Subject } from './denial.ts';
 import type { Change } from './ledger/entry.ts';
 import { type Head, takeToken } from './ledger/head.ts';
+import type { RedisWrite } from './live/projection.ts';
 import type { Work } from './work.ts';
 
 /** What a work may do to the store beyond its statements. All of it takes effect with the commit or not at all. */
@@ -10,9 +11,9 @@ export interface Transaction {
   readonly now: number;
   /**
    * Appends an entry to the ledger and answers its sequence number. The subject is what the entry is about, where that
-   * may be shown in Redis.
+   * may be shown in Redis, and `live` makes what is shown, where that is known without asking the store again.
    */
-  record(change: Change, subject?: Subject): number;
+  record(change: Change, subject?: Subject, live?: Shown): number;
   /** Sequence number of the newest entry so far. */
   readonly lastSeq: number;
   /** The next fencing token of the project. */
@@ -37,7 +38,12 @@ export interface Recorded {
   /** The number that the first entry of the same work gets. */
   readonly unit: number;
   readonly subject: Subject | undefined;
+  /** What the entry changes in Redis; undefined where that is to be found in the store. */
+  readonly writes: readonly RedisWrite[] | undefined;
 }
+
+/** Makes what an entry changes in Redis, exactly as the projection of its kind would; `version` is the entry's number. */
+export type Shown = (version: number) => readonly RedisWrite[];
 
 /** What a live copy elsewhere adds to each commit of a project, in its transaction: see `live/relay/outbox.ts`. */
 export interface Outbox {
@@ -60,6 +66,8 @@ export interface Mark {
 export class ProjectWrites implements Transaction {
   readonly head: Head;
   readonly changes: Recorded[] = [];
+  /** Entries as hashed, once they are appended. */
+  texts: readonly string[] = [];
   readonly topics: string[] = [];
   readonly effects: (() => void)[] = [];
   readonly #committedFence: number;
@@ -101,8 +109,9 @@ export class ProjectWrites implements Transaction {
     return this.head.frontier.size + this.changes.length;
   }
 
-  record(change: Change, subject?: Subject): number {
-    this.changes.push({ change, unit: this.#unit, subject });
+  record(change: Change, subject?: Subject, live?: Shown): number {
+    const writes = live && this.head.relayed ? live(this.lastSeq + 1) : undefined;
+    this.changes.push({ change, unit: this.#unit, subject, writes });
     return this.lastSeq;
   }
 

@@ -12,7 +12,9 @@ import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { readHead } from '../../kernel/ledger/head.ts';
 import { limits } from '../../kernel/limits.ts';
 import { keyIdOf } from '../../kernel/vault/envelope.ts';
+import { showing } from '../../kernel/vault/shown.ts';
 import type { Work } from '../../kernel/work.ts';
+import { hotDelete, hotWrite } from './hot.ts';
 import { type Item, type ItemHead, type Type, types } from './model.ts';
 import {
   addAccesses,
@@ -189,6 +191,9 @@ export function* write(
     revision: [before, revision],
     content,
     ...factsOf(expiresAt, type, writing.expected),
+    live: (version) => [
+      hotWrite(project, writing, { version, shown: showing(stored, content), expiresAt, now }),
+    ],
   });
   const item = { namespace, key, scope, level, author, revision, seq, now, expiresAt, type, ...stored };
   const { owner, created_at: createdAt } = alive ?? { owner: author, created_at: now };
@@ -222,6 +227,7 @@ export function* remove(context: WriteContext, row: ItemRow, operation?: string)
   const seq = yield* context.record(subjectOf(namespace, key, scope), {
     revision: [row.revision, revision],
     facts: { deleted: 1 },
+    live: (version) => [hotDelete(context.project, row, version)],
     ...(operation && { operation }),
   });
   yield* supersede(context, row);

@@ -36,17 +36,19 @@ const insertTile = statement(`
 
 /**
  * Appends the entries of one batch to the project's ledger and moves its head. Runs last in the transaction. `unit` is
- * the number of the first entry that the same operation recorded.
+ * the number of the first entry that the same operation recorded. Answers the entries as hashed.
  */
 export function* appendEntries(
   head: Head,
   changes: readonly { readonly change: Change; readonly unit: number }[],
-): Work<void> {
+): Work<string[]> {
   const tiles: Parameter[][] = [];
+  const texts: string[] = [];
   const rowOf = ({ change: entry, unit }: (typeof changes)[number]): Parameter[] => {
     const seq = head.frontier.size + 1;
     const text = encodeEntry({ log: head.project, seq, time: head.clockMs, unit }, entry);
     const leaf = leafHash(text);
+    texts.push(text);
     head.frontier.append(leaf, (height, root) => {
       if (height % tileHeight === 0)
         tiles.push([head.project, height / tileHeight, seq / 2 ** height - 1, root]);
@@ -66,6 +68,7 @@ export function* appendEntries(
   }
   yield* insertRows(rows);
   for (const tile of tiles) yield* change(insertTile, tile);
+  return texts;
 }
 
 function* insertRows(rows: readonly Parameter[][]): Work<void> {

@@ -43,7 +43,7 @@ const projectsPerPage = 1000;
  */
 export class Live implements Settling {
   readonly #parts: LiveParts;
-  readonly #projections: ReadonlyMap<string, Projection>;
+  readonly #projections: ReadonlyMap<string, readonly Projection[]>;
   readonly #relays = new Map<string, Relay>();
   readonly #stops: (() => void)[] = [];
   #look: NodeJS.Timeout | undefined;
@@ -52,7 +52,7 @@ export class Live implements Settling {
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
-    this.#projections = new Map(parts.projections.map((projection) => [projection.kind, projection]));
+    this.#projections = Map.groupBy(parts.projections, ({ kind }) => kind);
     parts.pointers.relayThrough(this);
     const tick = setInterval(() => this.#tick(), tickMs);
     tick.unref();
@@ -79,7 +79,7 @@ export class Live implements Settling {
   /** What this process has committed. Relayed in the next turn of the event loop, so that callers hear of it first. */
   committed(committed: readonly Committed[]): void {
     setImmediate(() => {
-      for (const { project, seq } of committed) this.#relay(project).heard(seq);
+      for (const batch of committed) this.#relay(batch.project).committed(batch);
     });
   }
 
@@ -102,10 +102,15 @@ export class Live implements Settling {
     this.#closed = true;
     clearTimeout(this.#look);
     for (const stop of this.#stops) stop();
-    const relays = [...this.#relays];
-    await Promise.all(relays.map(([, relay]) => relay.close(closingGraceMs)));
-    await this.#settleIdle();
-    await this.#parts.port.close();
+    // The connection does not hold the process; closing has to come to its end all the same.
+    const held = setInterval(() => {}, tickMs);
+    try {
+      await Promise.all([...this.#relays.values()].map((relay) => relay.close(closingGraceMs)));
+      await this.#settleIdle();
+      await this.#parts.port.close();
+    } finally {
+      clearInterval(held);
+    }
   }
 
   #relay(project: string): Relay {

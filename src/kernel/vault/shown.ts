@@ -30,6 +30,11 @@ export function* shownOf(
   return JSON.stringify(shownEnvelope(stored.sealed));
 }
 
+/** The same where the content is at hand. */
+export function showing({ sealed }: Stored, content: string): string {
+  return sealed === null || keyIdOf(sealed) === undefined ? content : JSON.stringify(shownEnvelope(sealed));
+}
+
 export function shownEnvelope(sealed: Uint8Array): ShownEnvelope {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   const nonceStart = headerLength + keyIdLength;

@@ -3,12 +3,12 @@ import type { Projection } from '../projection.ts';
 import type { RedisParameter } from '../redis.ts';
 import type { StoredPage } from './page.ts';
 
-type Source = Projection & Required<Pick<Projection, 'stored'>>;
+export type Source = Projection & Required<Pick<Projection, 'stored'>>;
 
 /** Hot keys are a cache: of more than this of a kind, the rest comes with its next change. */
 const filledPerKind = 100_000;
 
-/** Writes the hot keys anew from the tables, page by page. New entries go first: a version keeps the newer of two. */
+/** Writes the hot keys anew from the tables, page by page, beside the new entries: a version keeps the newer of two. */
 export class Filling {
   readonly #left: Source[];
   #after: readonly Parameter[] | undefined;
@@ -18,18 +18,13 @@ export class Filling {
     this.#left = [...projections].filter((projection): projection is Source => 'stored' in projection);
   }
 
-  /** The kind whose page is next; undefined when all is read. */
-  get kind(): string | undefined {
-    return this.#left[0]?.kind;
-  }
-
   /** The parameters of the next page, and whether it is the last. */
   async next(
-    read: (kind: string, after: readonly Parameter[] | undefined) => Promise<StoredPage>,
+    read: (source: Source, after: readonly Parameter[] | undefined) => Promise<StoredPage>,
   ): Promise<{ parameters: RedisParameter[]; last: boolean }> {
-    const { kind } = this;
-    if (kind === undefined) return { parameters: [], last: true };
-    const page = await read(kind, this.#after);
+    const source = this.#left[0];
+    if (!source) return { parameters: [], last: true };
+    const page = await read(source, this.#after);
     this.#after = page.next;
     this.#filled += page.writes;
     if (page.next === undefined || this.#filled >= filledPerKind) {

@@ -3,6 +3,11 @@ import type { Head } from '../../ledger/head.ts';
 import type { Work } from '../../work.ts';
 import { addPointers, progressOf, putRelay, setRelayed } from './statements.ts';
 
+/** Which thing an entry is about, as the row of its batch has it. */
+export type Pointer = [seq: number, kind: string, name: string, scope: string];
+
+const pointersPerRow = 500;
+
 /** What a relay of this process has to say inside a commit. */
 export interface Settling {
   /** Stores how far it has come; called in each commit of the project. */
@@ -45,12 +50,15 @@ export class Pointers implements Outbox {
   *leave(head: Head, tx: Transaction, recorded: readonly Recorded[]): Work<void> {
     if (!head.relayed) return;
     const before = head.frontier.size;
-    const rows = recorded.flatMap(({ subject }, i) =>
-      subject && this.#kinds.has(subject.kind)
-        ? [[head.project, before + i + 1, subject.kind, subject.pointer ?? subject.name, subject.scope]]
-        : [],
-    );
-    yield* addPointers(rows);
+    const pointers: Pointer[] = [];
+    recorded.forEach(({ subject }, i) => {
+      if (subject && this.#kinds.has(subject.kind))
+        pointers.push([before + i + 1, subject.kind, subject.pointer ?? subject.name, subject.scope]);
+    });
+    for (let done = 0; done < pointers.length; done += pointersPerRow) {
+      const some = pointers.slice(done, done + pointersPerRow);
+      yield* addPointers(head.project, some[0]![0], some.at(-1)![0], JSON.stringify(some));
+    }
     if (this.#relaying) yield* this.#relaying.settle(tx);
     const after = before + recorded.length;
     if (Math.floor(before / lookEvery) !== Math.floor(after / lookEvery)) yield* this.#giveUp(head, after);

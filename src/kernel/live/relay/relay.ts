@@ -1,13 +1,14 @@
 import { jitterMs } from '../../clock.ts';
-import type { Transaction } from '../../commit.ts';
+import type { Committed, Transaction } from '../../commit.ts';
 import type { Engine } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
-import type { Work } from '../../work.ts';
+import { driveSync, type Work } from '../../work.ts';
 import type { Projection } from '../projection.ts';
 import { Copy, type CopyParts } from './copy.ts';
 import { Filling } from './filling.ts';
-import type { Page, Reader } from './page.ts';
-import { advanceTo, forgetPointers, forgottenAtOnce, progressOf } from './statements.ts';
+import { Handover } from './handover.ts';
+import { entriesPerPage, type Page, type Reader } from './page.ts';
+import { advanceTo, forgetPointers, pointersUpTo, progressOf } from './statements.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RelayParts extends CopyParts {
@@ -51,7 +52,8 @@ const lostInARowMax = 5;
 export class Relay {
   readonly #parts: RelayParts;
   readonly #copy: Copy;
-  readonly #waiters = new Waiters();
+  readonly #waiters: Waiters;
+  readonly #handover = new Handover();
   #head = 0;
   #stored = 0;
   /** The stored position up to which missing pointers are made up for. */
@@ -73,6 +75,9 @@ export class Relay {
   constructor(parts: RelayParts) {
     this.#parts = parts;
     this.#copy = new Copy(parts);
+    this.#waiters = new Waiters(parts.monotonic, () => {
+      this.#slow = true;
+    });
   }
 
   /** Whether the database does not know yet how far Redis is, or keeps pointers that nobody needs. */
@@ -96,6 +101,13 @@ export class Relay {
     };
   }
 
+  /** What this process has committed. */
+  committed(batch: Committed): void {
+    // While Redis is away, the store keeps it.
+    if (this.#copy.known) this.#handover.add(batch);
+    this.heard(batch.seq);
+  }
+
   /** The ledger has come to this entry. */
   heard(seq: number): void {
     this.#head = Math.max(this.#head, seq);
@@ -111,6 +123,7 @@ export class Relay {
 
   away(): void {
     this.#copy.forget();
+    this.#handover.clear();
     this.#waiters.giveUp();
   }
 
@@ -125,9 +138,7 @@ export class Relay {
     const { state } = this.#parts.port;
     const hopeless = this.#closed || this.#slow || this.#trouble !== undefined;
     if (hopeless || state === 'away' || state === 'closed') return false;
-    return await this.#waiters.wait(seq, timeoutMs, () => {
-      this.#slow = true;
-    });
+    return await this.#waiters.wait(seq, timeoutMs);
   }
 
   kick(): void {
@@ -145,10 +156,11 @@ export class Relay {
     if (!this.unsettled || monotonic() - this.#settledAt < settleEveryMs) return;
     const position = Math.max(this.#copy.position, this.#stored);
     yield* advanceTo(project, position, tx.now);
-    const forgotten = yield* forgetPointers(project, position);
+    yield* forgetPointers(project, position);
+    const more = yield* pointersUpTo(project, position);
     tx.afterCommit(() => {
       this.#stored = Math.max(this.#stored, position);
-      this.#moreToForget = forgotten >= forgottenAtOnce;
+      this.#moreToForget = more !== undefined;
       this.#settledAt = monotonic();
     });
   }
@@ -178,21 +190,41 @@ export class Relay {
   }
 
   async #catchUp(): Promise<void> {
-    const { engine, port, reader, now } = this.#parts;
+    const { port } = this.#parts;
     if (port.state !== 'connected' || this.#copy.unanswered) return;
     if (!this.#copy.known) await this.#begin();
-    while (!this.#closed) {
-      const page = await engine.read(() => reader.page(this.#copy.position, now()));
-      this.#head = Math.max(this.#head, page.head);
-      this.#stored = Math.max(this.#stored, page.stored);
-      // Somebody else relays too, and pointers of this page may be gone: ask where Redis is.
-      if (page.stored > Math.max(this.#copy.position, this.#covered)) await this.#begin();
-      else if (page.last !== undefined) await this.#push(page);
-      else if (this.#filling) await this.#fill(this.#filling);
-      else break;
+    while (!this.#closed && (this.#copy.position < this.#head || this.#filling)) {
+      if (this.#copy.position < this.#head) await this.#carry();
+      // One page for each of the ledger's: neither holds up the other.
+      if (this.#filling) await this.#fill(this.#filling);
     }
     this.#trouble = undefined;
     this.#pauseMs = firstPauseMs;
+  }
+
+  async #carry(): Promise<void> {
+    const page = (await this.#handed()) ?? (await this.#read());
+    // Somebody else relays too, and pointers of this page may be gone: ask where Redis is.
+    if (this.#stored > Math.max(this.#copy.position, this.#covered)) await this.#begin();
+    else if (page.last !== undefined) await this.#push(page);
+    else throw new RookeryError('UNAVAILABLE', 'the ledger ends before its head');
+  }
+
+  /** The next page from what this process committed just now. */
+  async #handed(): Promise<Page | undefined> {
+    const { engine, reader, now } = this.#parts;
+    const entries = this.#handover.after(this.#copy.position, entriesPerPage);
+    if (!entries) return undefined;
+    const page = () => reader.pageOf(entries, now());
+    return reader.asks(entries) ? await engine.read(page) : withoutAsking(page());
+  }
+
+  async #read(): Promise<Page> {
+    const { engine, reader, now } = this.#parts;
+    const page = await engine.read(() => reader.page(this.#copy.position, now()));
+    this.#head = Math.max(this.#head, page.head);
+    this.#stored = Math.max(this.#stored, page.stored);
+    return page;
   }
 
   /**
@@ -204,6 +236,8 @@ export class Relay {
     const progress = await engine.read(() => progressOf(project));
     const [head, stored] = [progress?.size ?? 0, progress?.position ?? 0];
     const filling = await this.#copy.begin(Math.max(0, stored - feedLength), head, stored);
+    this.#head = Math.max(this.#head, head);
+    this.#stored = Math.max(this.#stored, stored);
     this.#covered = stored;
     this.#pushedAt = this.#parts.monotonic();
     if (filling) this.#filling = new Filling(projections);
@@ -226,8 +260,8 @@ export class Relay {
 
   async #fill(filling: Filling): Promise<void> {
     const { engine, reader, now } = this.#parts;
-    const { parameters, last } = await filling.next((kind, after) =>
-      engine.read(() => reader.stored(kind, after, now())),
+    const { parameters, last } = await filling.next((source, after) =>
+      engine.read(() => reader.stored(source, after, now())),
     );
     const filled = await this.#copy.fill(last, parameters);
     if (!filled) await this.#begin();
@@ -237,10 +271,18 @@ export class Relay {
   #failed(error: unknown): void {
     this.#trouble = (error as Error).message || 'it failed';
     this.#copy.forget();
+    this.#handover.clear();
     this.#waiters.giveUp();
     if (this.#closed) return;
     this.#retry = setTimeout(() => this.kick(), this.#pauseMs + jitterMs(this.#pauseMs));
     this.#retry.unref();
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
+}
+
+/** Drives a work that needs nothing of the store. */
+function withoutAsking<T>(work: Work<T>): T {
+  return driveSync(work, () => {
+    throw new Error('the store was asked after all');
+  });
 }

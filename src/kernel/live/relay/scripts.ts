@@ -131,6 +131,8 @@ if ours then
   if ARGV[4] ~= '0' then redis.call('XSETID', feed, ARGV[4] .. '-0') end
 end
 redis.call('SET', positionKey, token .. ' ' .. ARGV[4], 'EX', ${positionDays * 86_400})
+-- Before the first entry there is nothing to be found in the tables.
+if ARGV[6] == '0' then return {'begun', token, ARGV[4], '0', ours and store or held} end
 redis.call('SET', filling, token)
 return {'begun', token, ARGV[4], '1', ours and store or held}`);
 

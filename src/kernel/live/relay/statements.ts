@@ -1,4 +1,4 @@
-import { change, many, one, type Parameter, statement, type Work } from '../../work.ts';
+import { change, many, one, statement } from '../../work.ts';
 
 /** The one relay there is per project so far; the table has room for more. */
 export const relayName = 'redis';
@@ -22,21 +22,11 @@ const selectProgress = statement(`
 export const progressOf = (project: string) =>
   one<{ size: number; position: number | null }>(selectProgress, [project]);
 
-export interface PageRow {
-  seq: number;
-  entry: string;
-  kind: string | null;
-  name: string | null;
-  scope: string | null;
-}
-
-const selectPage = statement(`
-  SELECT a.seq, a.entry, s.kind, s.name, s.scope FROM audit_log a
-  LEFT JOIN relay_subjects s ON s.project_id = a.project_id AND s.seq = a.seq
-  WHERE a.project_id = $1 AND a.seq > $2 ORDER BY a.seq LIMIT $3`);
-/** Entries after a position, each with its pointer where it has one. */
-export const entriesWithPointers = (project: string, after: number, limit: number) =>
-  many<PageRow>(selectPage, [project, after, limit]);
+const selectPointers = statement(`
+  SELECT subjects FROM relay_subjects WHERE project_id = $1 AND last > $2 AND first <= $3 ORDER BY last LIMIT 1000`);
+/** Pointers of entries after a position up to another, and some around them: a JSON list for each batch. */
+export const pointersBetween = (project: string, after: number, upTo: number) =>
+  many<{ subjects: string }>(selectPointers, [project, after, upTo]);
 
 const updateFlag = statement('UPDATE ledger_heads SET relayed = $2 WHERE project_id = $1');
 export const setRelayed = (project: string, relayed: boolean) =>
@@ -55,33 +45,23 @@ const updatePosition = statement(`
 export const advanceTo = (project: string, position: number, now: number) =>
   change(updatePosition, [project, position, now]);
 
-/** So many at a time: whoever commits waits for it. */
-export const forgottenAtOnce = 2048;
+/** The pointers of so many entries at a time: whoever commits waits for it. */
+const forgottenAtOnce = 4096;
 const deletePointers = statement(`
-  DELETE FROM relay_subjects WHERE project_id = $1 AND seq <= $2
-    AND seq < (SELECT MIN(o.seq) FROM relay_subjects o WHERE o.project_id = $1) + ${forgottenAtOnce}`);
+  DELETE FROM relay_subjects WHERE project_id = $1 AND last <= $2
+    AND last <= (SELECT MIN(o.last) FROM relay_subjects o WHERE o.project_id = $1) + ${forgottenAtOnce}`);
 /** Forgets the oldest pointers up to a position. */
 export const forgetPointers = (project: string, position: number) =>
   change(deletePointers, [project, position]);
 
-const columnCount = 5;
-function insertPointers(rows: number) {
-  const tuple = (row: number) =>
-    `(${Array.from({ length: columnCount }, (_, i) => `$${row * columnCount + i + 1}`).join(', ')})`;
-  return statement(
-    `INSERT INTO relay_subjects (project_id, seq, kind, name, scope)
-     VALUES ${Array.from({ length: rows }, (_, i) => tuple(i)).join(', ')}`,
-  );
-}
-const chunk = 8;
-const insertOne = insertPointers(1);
-const insertChunk = insertPointers(chunk);
+const selectOldest = statement(`
+  SELECT last FROM relay_subjects WHERE project_id = $1 AND last <= $2 ORDER BY last LIMIT 1`);
+/** Whether there are pointers up to a position. */
+export const pointersUpTo = (project: string, position: number) =>
+  one<{ last: number }>(selectOldest, [project, position]);
 
-/** Several rows in one statement: crossing into the engine costs as much as the row itself. */
-export function* addPointers(rows: readonly Parameter[][]): Work<void> {
-  let done = 0;
-  for (; done + chunk <= rows.length; done += chunk) {
-    yield* change(insertChunk, rows.slice(done, done + chunk).flat());
-  }
-  for (; done < rows.length; done++) yield* change(insertOne, rows[done]!);
-}
+const insertPointers = statement(
+  'INSERT INTO relay_subjects (project_id, last, first, subjects) VALUES ($1, $2, $3, $4)',
+);
+export const addPointers = (project: string, first: number, last: number, subjects: string) =>
+  change(insertPointers, [project, last, first, subjects]);
