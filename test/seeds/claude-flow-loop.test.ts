@@ -20,9 +20,9 @@ const denied = new Error('Access denied');
 const owner = { agentId: 'product-owner', aclLevel: ACLLevel.SYSTEM };
 const freshPath = () => join(temporaryFolder(), 'cfn-loop-memory.db');
 
-type Manager = CFNLoopMemoryManager & AsyncDisposable;
+type Opened = CFNLoopMemoryManager & AsyncDisposable;
 
-async function opened(config: Partial<CFNLoopMemoryConfig>): Promise<Manager> {
+async function opened(config: Partial<CFNLoopMemoryConfig>): Promise<Opened> {
   const manager = new CFNLoopMemoryManager({ swarmId: 'phase-1-auth', sqliteDbPath: freshPath(), ...config });
   await manager.initialize();
   return Object.assign(manager, { [Symbol.asyncDispose]: () => manager.shutdown() });
