@@ -65,7 +65,7 @@ function* removeRecords(context: WriteContext, subject: ErasedSubject): Work<Rec
     const count = yield* erase(context, subject);
     removed[noun] = (removed[noun] ?? 0) + count;
   }
-  if (!subject.relayed) for (const scope of subject.scopes) yield* dropPointers(context.project, scope);
+  if (!subject.relayed) yield* dropPointers(context.project);
   return removed;
 }
 

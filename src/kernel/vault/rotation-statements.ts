@@ -141,12 +141,12 @@ const selectBehind = statement(`
   SELECT h.project_id FROM ledger_heads h
   LEFT JOIN relays r ON r.project_id = h.project_id AND r.name = 'redis'
   WHERE h.project_id = $1 AND h.relayed = 1 AND (COALESCE(r.position, 0) < $2
-    OR EXISTS (SELECT 1 FROM relay_subjects s WHERE s.project_id = h.project_id AND s.seq <= $2))`);
+    OR EXISTS (SELECT 1 FROM relay_subjects s WHERE s.project_id = h.project_id AND s.first <= $2))`);
 /** Whether the copy elsewhere still lacks an entry, or the names that it needs for that still lie here. */
 export function* relayIsBehind(project: string, seq: number): Work<boolean> {
   return (yield* one(selectBehind, [project, seq])) !== undefined;
 }
 
-const deletePointers = statement('DELETE FROM relay_subjects WHERE project_id = $1 AND scope = $2');
-/** Names of what was in an audience, where no relay is to come for them. */
-export const dropPointers = (project: string, scope: string) => change(deletePointers, [project, scope]);
+const deletePointers = statement('DELETE FROM relay_subjects WHERE project_id = $1');
+/** Names of what was shown, where no relay is to come for them: one that comes later takes them from the tables. */
+export const dropPointers = (project: string) => change(deletePointers, [project]);
