@@ -59,7 +59,9 @@ export type RedisWrite =
       readonly field: string;
       readonly version: number;
     }
-  | { readonly type: 'publish'; readonly channel: string; readonly message: string };
+  | { readonly type: 'publish'; readonly channel: string; readonly message: string }
+  /** All hot keys are written anew from the tables: what is stored has changed without entries of its own. */
+  | { readonly type: 'refill' };
 
 /** Where the relay keeps what is its own in Redis. */
 export function prefixOf(project: string): string {

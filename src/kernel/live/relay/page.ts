@@ -14,6 +14,8 @@ export interface Page {
   /** Sequence number of the last entry on the page; undefined for an empty one. */
   readonly last: number | undefined;
   readonly parameters: RedisParameter[];
+  /** After it, all hot keys are to be written anew. */
+  readonly refill: boolean;
 }
 
 /** A page as it was read, with what the store said beside it. */
@@ -67,15 +69,17 @@ export class Reader {
   *pageOf(entries: readonly Outgoing[], now: number): Work<Page> {
     const parameters: RedisParameter[] = [];
     let characters = 0;
+    let refill = false;
     let last: number | undefined;
     for (const entry of entries) {
       const writes = entry.writes ?? (yield* this.#writesOf(entry, now));
       parameters.push(entry.seq, entry.text, writes.length);
       characters += entry.text.length + appendWrites(parameters, writes);
+      refill ||= writes.some(({ type }) => type === 'refill');
       last = entry.seq;
       if (characters > pageCharacters) break;
     }
-    return { last, parameters };
+    return { last, parameters, refill };
   }
 
   /** One page of what is stored of a kind. */
@@ -137,5 +141,7 @@ function partsOf(write: RedisWrite): [key: string, detail: string | number, valu
       return [write.key, '', '', ''];
     case 'publish':
       return [write.channel, '', write.message, ''];
+    case 'refill':
+      return ['', '', '', ''];
   }
 }

@@ -244,8 +244,9 @@ export class Relay {
     this.#waiters.passed(this.#copy.position);
   }
 
-  async #push({ parameters }: Page): Promise<void> {
+  async #push({ parameters, refill }: Page): Promise<void> {
     if (await this.#copy.push(parameters)) {
+      if (refill) this.#filling = new Filling(this.#parts.projections);
       this.#lostInARow = 0;
       this.#slow = false;
       this.#pushedAt = this.#parts.monotonic();

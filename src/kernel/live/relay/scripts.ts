@@ -80,6 +80,7 @@ end
 
 local function write(kind, key, detail, version, value, note)
   if kind == 'publish' then return try('PUBLISH', key, value) end
+  if kind == 'refill' then return redis.call('SET', prefix .. ':filling:' .. store, token) end
   local name = prefix .. ':version:' .. key
   local hashed = kind == 'setField' or kind == 'deleteField'
   if hashed then name = name .. ' ' .. detail end
