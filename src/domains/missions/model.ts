@@ -70,7 +70,13 @@ export function moveSortie(from: SortieStatus, to: SortieStatus, assigned: boole
 /** Directly, or through the one state between, which is passed in the same moment. */
 function move<Status extends string>(moves: Moves<Status>, from: Status, to: Status, between: Status): void {
   if (moves[from].includes(to)) return;
-  if (to !== 'cancelled' && moves[from].includes(between) && moves[between].includes(to) && between !== to)
+  if (
+    from !== to &&
+    to !== 'cancelled' &&
+    moves[from].includes(between) &&
+    moves[between].includes(to) &&
+    between !== to
+  )
     return;
   throw wrongTransition(from, to);
 }
