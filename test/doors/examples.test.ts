@@ -14,8 +14,19 @@ it.each([
   ],
   ['workers', ['bob did   src/a.ts attempt 2', 'ada late  fenced']],
   ['audit', ['valid    true', 'forged   false', 'verified true']],
-])('examples/%s.ts', async (name, lines) => {
-  const { status, stdout, stderr } = await run(`examples/${name}.ts`);
+  [
+    'claude-flow',
+    [
+      'frontend for the swarm { step: 1 }',
+      'tester   null',
+      'builds   10',
+      'tester   Access denied',
+      'entries  4 of which encrypted 3',
+    ],
+    'mjs',
+  ],
+])('examples/%s', async (name, lines, ending = 'ts') => {
+  const { status, stdout, stderr } = await run(`examples/${name}.${ending}`);
   expect(stderr).toBe('');
   expect(status).toBe(0);
   for (const line of lines) expect(stdout).toContain(line);

@@ -67,6 +67,11 @@ export class SwarmMemoryManager extends Emitter {
     return this.#session !== undefined;
   }
 
+  /** What it works with, once it is open. */
+  get current(): MemorySession | undefined {
+    return this.#session;
+  }
+
   /** Opens the database, making it where there is none. A wrong key is refused here. Safe to repeat. */
   async initialize(): Promise<this> {
     await this.session();
