@@ -1,7 +1,7 @@
 import { agentById } from '../../kernel/access/statements.ts';
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
-import { type Claim, type ClaimInput, leaseEnd, type Task } from './model.ts';
+import { type Claim, type ClaimInput, capabilitiesOf, leaseEnd, type Task } from './model.ts';
 import { assertOne, recordTask, shown } from './records.ts';
 import { settleDue } from './settling.ts';
 import { claimTask, type LaneHead, laneHeads, nextDue, type TaskRow, taskById } from './statements.ts';
@@ -40,8 +40,8 @@ function* firstOf(
   return heads.filter((head) => isCapable(able, head)).sort(byPlace)[0];
 }
 
-function isCapable(able: ReadonlySet<string>, { capabilities }: LaneHead): boolean {
-  return capabilities === '[]' || (JSON.parse(capabilities) as string[]).every((name) => able.has(name));
+function isCapable(able: ReadonlySet<string>, { lane }: LaneHead): boolean {
+  return capabilitiesOf(lane).every((name) => able.has(name));
 }
 
 function byPlace(a: LaneHead, b: LaneHead): number {

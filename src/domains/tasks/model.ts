@@ -258,6 +258,11 @@ export function laneOf(of: {
   return `${of.assignee ?? ''}\n${of.scope}\n${of.type}\n${JSON.stringify(of.capabilities)}`;
 }
 
+/** What an agent must be capable of to take from a lane. */
+export function capabilitiesOf(lane: string): string[] {
+  return JSON.parse(lane.slice(lane.lastIndexOf('\n') + 1));
+}
+
 /** Whether a claim is still the current one, whether or not anybody has noticed that its time is over. */
 export function isCurrent(row: Standing, claim: { agent: string; token: number; now: number }): boolean {
   return (
