@@ -13,6 +13,7 @@ export function careless(view: View): Calls {
     locks: carelessLocks(view),
     mail: carelessMail(view),
     votes: carelessVotes(view),
+    tasks: carelessClaims(view),
   };
 }
 
@@ -83,5 +84,42 @@ function carelessVotes({ memory, principal }: View): Calls['votes'] {
       if (state !== before) await memory.set({ key: proposal, value: state as never });
       return { ballot: { choice: state.choices[voter]! }, proposal: tallyIn(state) };
     },
+  };
+}
+
+function carelessClaims({ memory }: View): Calls['tasks'] {
+  interface State {
+    readonly attempt: number;
+    readonly token: number;
+    readonly until: number;
+    readonly done: boolean;
+  }
+  const stateOf = async (key: string) => (await memory.get({ key }))?.value as State | undefined;
+  const end = async ({ task, token }: { task: string; token: number }, done: boolean) => {
+    const state = (await stateOf(task))!;
+    if (state.token !== token || state.until <= Date.now()) throw new RookeryError('FENCED', 'it is over');
+    await memory.set({ key: task, value: { ...state, token: 0, until: 0, done } });
+  };
+  return {
+    create: async ({ id }) => {
+      if (await stateOf(id)) throw new RookeryError('REVISION_CONFLICT', 'there is one');
+      await memory.set({ key: id, value: { attempt: 0, token: 0, until: 0, done: false } });
+    },
+    claim: async ({ types: [key], leaseMs }) => {
+      const state = await stateOf(key!);
+      if (!state || state.done || state.until > Date.now()) return null;
+      const { value: token } = await memory.incr({ key: 'tokens' });
+      const attempt = state.attempt + 1;
+      await memory.set({ key: key!, value: { attempt, token, until: Date.now() + leaseMs, done: false } });
+      return { task: { attempt }, claim: { token } };
+    },
+    get: async ({ task }) => {
+      const state = await stateOf(task);
+      const claim = state && state.token > 0 ? { expired: state.until <= Date.now() } : null;
+      return state ? { attempt: state.attempt, claim } : null;
+    },
+    complete: (held) => end(held, true),
+    fail: (held) => end(held, false),
+    release: (held) => end(held, false),
   };
 }

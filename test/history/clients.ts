@@ -1,4 +1,6 @@
 import { until } from '../support/until.ts';
+import { type ClaimCalls, useClaim } from './claims.ts';
+import { leaseMs } from './leases.ts';
 import type { ItemCall } from './models.ts';
 import { type Client as ClientOf, draw, observe } from './observing.ts';
 import { useVote, type VoteCalls } from './votes.ts';
@@ -28,11 +30,12 @@ export interface Calls {
     ack(input: { stream: string; group: string; deliveries: string[] }): Promise<unknown>;
   };
   readonly votes: VoteCalls;
+  readonly tasks: ClaimCalls;
 }
 
 export type Client = ClientOf<Calls>;
 
-export const kinds = ['item', 'lock', 'queue', 'vote'] as const;
+export const kinds = ['item', 'lock', 'queue', 'vote', 'claim'] as const;
 export type Kind = (typeof kinds)[number];
 
 /** Makes `count` calls on one record. Its key begins with the kind. */
@@ -41,7 +44,8 @@ export async function work(client: Client, key: string, count: number): Promise<
   if (kind === 'item') await useItem(client, key, count);
   else if (kind === 'lock') await useLock(client, key, count);
   else if (kind === 'queue') await useQueue(client, key, count);
-  else await useVote(client, key, count);
+  else if (kind === 'vote') await useVote(client, key, count);
+  else await useClaim(client, key, count);
 }
 
 async function useItem(client: Client, key: string, count: number): Promise<void> {
@@ -87,8 +91,6 @@ function itemCall(drawn: number, known: number, fresh: number): ItemCall {
   return { f: 'delete', value: null };
 }
 
-/** The time of a lease that its holder may hold on to for too long, and of one that is given back in time. */
-export const leaseMs = { short: 40, long: 20_000 } as const;
 const waitMs = 100;
 
 async function useLock(client: Client, key: string, count: number): Promise<void> {

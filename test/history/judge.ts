@@ -1,6 +1,7 @@
 import { check, type Model, type Performed } from './checker.ts';
-import { leaseMs } from './clients.ts';
+import { claim } from './claims.ts';
 import { type Asked, type HistoryEvent, operationsOf } from './events.ts';
+import { leaseMs } from './leases.ts';
 import { item, lock, queue } from './models.ts';
 import { vote } from './votes.ts';
 
@@ -25,11 +26,12 @@ export function judge(events: readonly Omit<HistoryEvent, 'index'>[]): Judgement
   };
 }
 
-const models = { item, lock, queue, vote };
+const models = { item, lock, queue, vote, claim };
+const leased = new Set<keyof typeof models>(['lock', 'claim']);
 
 function explain(key: string, operations: readonly Performed<Asked, unknown>[]): string[] {
   const kind = key.split('-', 1)[0] as keyof typeof models;
-  const all = kind === 'lock' ? [...operations, ...expiries(operations)] : operations;
+  const all = leased.has(kind) ? [...operations, ...expiries(operations)] : operations;
   const verdict = check(models[kind] as Model<unknown, Asked, unknown>, all);
   if (verdict.kind === 'linearizable') return [];
   const explained = verdict.kind === 'violation' ? verdict.explained : [];
@@ -42,12 +44,13 @@ function explain(key: string, operations: readonly Performed<Asked, unknown>[]):
 const clockSlackNs = 2_000_000;
 
 /**
- * The end of each lease, as an operation of nobody: not before its time, counted from the call that acquired it, and by
+ * The end of each lease, as an operation of nobody: not before its time, counted from the call that began it, and by
  * then at the latest, counted from the answer.
  */
 function expiries(operations: readonly Performed<Asked, unknown>[]): Performed<Asked, unknown>[] {
   return operations
-    .filter(({ call, outcome }) => call.f === 'acquire' && outcome?.answer !== false)
+    .filter(({ call }) => call.f === 'acquire' || call.f === 'claim')
+    .filter(({ outcome }) => outcome?.answer !== false && outcome?.answer !== 0)
     .map(({ process, call, calledAt, outcome }) => {
       const kind = (call.value as string).split(' ', 1)[0] as keyof typeof leaseMs;
       const lastsNs = leaseMs[kind] * 1_000_000;

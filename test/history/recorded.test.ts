@@ -50,8 +50,8 @@ async function record(rounds: number, callsOf: (view: View) => Calls = (view) =>
 /** 10,000 histories and more in the long run. */
 const rounds = process.env['ROOKERY_FAULTS'] === 'all' ? 2500 : 40;
 
-describe('recorded histories of memory, locks, queues and votes', () => {
-  it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, C1]', {
+describe('recorded histories of memory, locks, queues, votes and claims', () => {
+  it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, TK1, TK3, C1]', {
     timeout: rounds * 1500,
   }, async () => {
     const judged = judge(await record(rounds));
@@ -59,7 +59,7 @@ describe('recorded histories of memory, locks, queues and votes', () => {
     expect(judged.histories).toBe(rounds * kinds.length);
   });
 
-  it('of nine clients in three processes, two of them killed, are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, C1]', {
+  it('of nine clients in three processes, two of them killed, are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, TK1, TK3, C1]', {
     timeout: 240_000,
   }, async () => {
     const path = temporaryFolder(memory);
@@ -88,11 +88,11 @@ describe('recorded histories of memory, locks, queues and votes', () => {
     expect(await chair.audit.verify()).toMatchObject({ ok: true, findings: [] });
   });
 
-  it('of clients that look first and act afterwards are not [KV-x1, LK-x1]', async () => {
+  it('of clients that look first and act afterwards are not [KV-x1, LK-x1, TK-x1]', async () => {
     const { violations } = judge(await record(2, careless));
     const caught = violations.map((violation) => violation.split('\n', 1)[0]);
     expect(caught.toSorted()).toEqual(
-      kinds.flatMap((kind) => [`${kind}-0: violation`, `${kind}-1: violation`]),
+      kinds.flatMap((kind) => [`${kind}-0: violation`, `${kind}-1: violation`]).toSorted(),
     );
   });
 });

@@ -58,12 +58,15 @@ const updateSettled = statement(`
 export const settleEdge = (project: string, task: string, dependsOn: string) =>
   change(updateSettled, [project, task, dependsOn]);
 
-/** All that a task depends on, directly or not. The engine keeps the work list: no depth is too large for it. */
+/**
+ * All that a task depends on, directly or not. The engine keeps the work list: no depth is too large for it. CROSS JOIN
+ * holds SQLite to one search for each task; else it reads all dependencies of the project at each step.
+ */
 const reachable = `
   WITH RECURSIVE reachable(id) AS (
     SELECT d.depends_on FROM dependencies d WHERE d.project_id = $1 AND d.task_id = $2
     UNION
-    SELECT d.depends_on FROM reachable r JOIN dependencies d ON d.project_id = $1 AND d.task_id = r.id
+    SELECT d.depends_on FROM reachable r CROSS JOIN dependencies d WHERE d.project_id = $1 AND d.task_id = r.id
   )`;
 
 const selectReaches = statement(`
@@ -74,8 +77,8 @@ export function* reaches(project: string, from: string, to: string): Work<boolea
 }
 
 const selectReachableEdges = statement(`
-  SELECT ${columns} FROM dependencies d WHERE d.project_id = $1 AND (d.task_id = $2 OR d.task_id IN (
-    SELECT found.id FROM (${reachable} SELECT id FROM reachable) found)) LIMIT $3`);
+  SELECT ${columns} FROM (${reachable} SELECT id FROM reachable UNION SELECT $2) found CROSS JOIN dependencies d
+  WHERE d.project_id = $1 AND d.task_id = found.id LIMIT $3`);
 /** The dependencies between all that a task depends on. */
 export const edgesBelow = (project: string, task: string, limit: number) =>
   many<EdgeRow>(selectReachableEdges, [project, task, limit]);
