@@ -3,6 +3,7 @@ import * as fleet from './domains/fleet/notes.ts';
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
+import * as missions from './domains/missions/erasure.ts';
 import * as signals from './domains/signals/sealed.ts';
 import * as tasks from './domains/tasks/sealed.ts';
 import * as votes from './domains/votes/sealed.ts';
@@ -27,6 +28,7 @@ export const erasures: readonly Erasure[] = [
   ...memory.erasures,
   ...mail.erasures,
   ...loop.erasures,
+  ...missions.erasures,
   ...signals.erasures,
   ...votes.erasures,
   ...tasks.erasures,

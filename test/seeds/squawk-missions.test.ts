@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { createClient } from '../../src/doors/client/index.ts';
 import { type Answer, squawkServer } from '../support/squawk.ts';
 import { begun, plain } from '../support/squawk-missions.ts';
 
@@ -51,6 +52,13 @@ it('takes a mission of four sorties to its end, with checkpoints and a recovery 
     },
   ]);
   expect((await server.get(path)).body.mission.status).toBe('completed');
+  const client = createClient({ url: server.url });
+  expect(await client.missions.get({ id: mission.id })).toMatchObject({
+    id: mission.id,
+    completedSorties: 4,
+  });
+  expect(await client.checkpoints.latest({ missionId: mission.id })).toMatchObject({ progressPercent: 75 });
+  expect(await client.sorties.get({ id: 'srt-none' })).toBeNull();
 });
 
 it('answers every row about missions and sorties as printed', async () => {

@@ -6,6 +6,7 @@ import { blankEvents } from './chronicle/statements.ts';
 import { bindingOf } from './events.ts';
 import { reasonBinding } from './groups/groups.ts';
 import * as messages from './messages/messages.ts';
+import { dropMessage, messagesBy } from './messages/statements.ts';
 import { dropStream, streamsOf } from './statements.ts';
 import { subjectOf, topicOf } from './streams.ts';
 
@@ -78,8 +79,23 @@ export const erasures: readonly Erasure[] = [
 ];
 
 /** A stream is one thing: what others appended to it goes with it, as when it is deleted. */
-function eraseOwned(context: WriteContext, { agent }: ErasedSubject): Work<number> {
-  return eraseStreams(context, { scope: '', owner: agent }, true);
+function* eraseOwned(context: WriteContext, { agent }: ErasedSubject): Work<number> {
+  const erased = yield* eraseStreams(context, { scope: '', owner: agent }, true);
+  return erased + (yield* eraseMessages(context, agent));
+}
+
+/** What the subject wrote to others, from their mailboxes. */
+function* eraseMessages(context: WriteContext, sender: string): Work<number> {
+  for (let erased = 0; ; ) {
+    const rows = yield* messagesBy(context.project, sender, pageSize);
+    for (const row of rows) {
+      const facts = { deleted: 1, erased: 1 };
+      yield* context.record(messages.subjectOf(row), { revision: [row.revision, row.revision], facts });
+      yield* dropMessage(context.project, row.id);
+    }
+    erased += rows.length;
+    if (rows.length < pageSize) return erased;
+  }
 }
 
 const pageSize = 500;

@@ -21,7 +21,9 @@ export function redisCases(server: () => RedisServer): void {
     expect(receipt).toMatchObject({ state: 'done', records: { memory: 3 } });
     expect(receipt!.remains.join()).toContain('Redis');
     expect(await hot()).toEqual(['rookery:default:memory:project:default/notes']);
-    expect(await select(rookery, "SELECT subjects FROM relay_subjects WHERE subjects LIKE '%private:ada%'")).toEqual([]);
+    expect(
+      await select(rookery, "SELECT subjects FROM relay_subjects WHERE subjects LIKE '%private:ada%'"),
+    ).toEqual([]);
     expect((await rookery.audit.verify()).findings).toEqual([]);
     await server().kill();
     await ada.memory.set({ key: 'diary-4', value: 4, level: 'private' });

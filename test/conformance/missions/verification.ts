@@ -40,4 +40,19 @@ export function missionVerificationSuite(harness: Harness): void {
       expect(kinds, sql).toContain(kind);
     }
   });
+
+  it('goes with its maker when all that the maker owns is to go', async () => {
+    const rookery = await harness.open();
+    await populate(rookery, 'default');
+    const b = rookery.as('b');
+    const kept = await missionWith(b, 1);
+    await rookery.as('a').sorties.create({ title: 'Mine', missionId: kept.mission.id });
+    const sent = await rookery.as('a').messages.send({ mailbox: 'inbox/b', content: 'from a' });
+    await rookery.keys.erase({ agent: 'a', owned: true, reason: 'asked for', waitMs: 0 });
+    expect((await b.missions.list({})).missions).toMatchObject([{ id: kept.mission.id, totalSorties: 1 }]);
+    expect((await b.sorties.list({})).total).toBe(1);
+    expect((await b.checkpoints.count({})).checkpoints).toBe(0);
+    expect(await b.messages.get({ id: sent.id })).toBeNull();
+    expect((await rookery.audit.verify({})).findings).toEqual([]);
+  });
 }

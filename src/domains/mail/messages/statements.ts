@@ -126,6 +126,13 @@ export const pendingBy = (
   limit: number,
 ) => many<PlacedMessage>(selectPending[column], [project, value, limit]);
 
+const selectSent = statement(`${placed} AND t.sender_id = $2 ORDER BY t.id LIMIT $3`);
+export const messagesBy = (project: string, sender: string, limit: number) =>
+  many<PlacedMessage>(selectSent, [project, sender, limit]);
+
+const deleteMessage = statement('DELETE FROM messages WHERE project_id = $1 AND id = $2');
+export const dropMessage = (project: string, id: string) => change(deleteMessage, [project, id]);
+
 const selectPage = statement(`${placed} AND t.id > $2 ORDER BY t.id LIMIT $3`);
 /** All messages in order of their ids, for verification. */
 export const messagePage = (project: string, after: string, limit: number) =>
