@@ -9,6 +9,9 @@ const writeIntervalMs = 60_000;
 /** Records with counts that wait; more are written at once. */
 const waitingMax = 10_000;
 
+/** Records of one job, so that writers are not held up for long. */
+const jobRecords = 200;
+
 /**
  * How often records were read. A read must cost no write, so counts are kept in memory and added to the rows once a
  * minute and at close: a process that is killed loses up to a minute of them. They are statistics, not evidence: the
@@ -52,7 +55,18 @@ export class Accesses {
     const taken = [...this.#counts];
     this.#counts = new Map();
     this.#waiting = 0;
-    const jobs = taken.map(([project, counts]) => ({ project, run: () => this.#write(project, counts) }));
+    const jobs = taken.flatMap(([project, counts]) =>
+      pagesOf(counts).map((page) => ({ project, run: () => this.#write(project, page) })),
+    );
     await Promise.allSettled(jobs.map((job) => this.#submit(job)));
   }
+}
+
+function pagesOf(counts: ReadonlyMap<string, number>): Map<string, number>[] {
+  const pages: Map<string, number>[] = [];
+  for (const [record, count] of counts) {
+    if ((pages.at(-1)?.size ?? jobRecords) >= jobRecords) pages.push(new Map());
+    pages.at(-1)!.set(record, count);
+  }
+  return pages;
 }

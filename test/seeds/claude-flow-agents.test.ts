@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemAlone } from '../support/claude-flow.ts';
+import { temporaryFolder } from '../support/processes.ts';
 
 describe('agents of the system', () => {
   it('registers, changes and lists agents as the seed shows them [CF-C22]', async () => {
@@ -103,6 +105,26 @@ describe('agents of the system', () => {
     await system.agentRegistry!.unregisterAgent('a');
     expect(await may('memory', 'read')).toBe(false);
     expect(system.agentRegistry!.getMetrics()).toMatchObject({ cacheHits: expect.any(Number) });
+  });
+
+  it('takes an agent of another swarm in beside its own', async () => {
+    const dbPath = join(temporaryFolder(), 'swarm-memory.db');
+    const [one, two] = [
+      await systemAlone({ dbPath, swarmId: 's1' }),
+      await systemAlone({ dbPath, swarmId: 's2' }),
+    ];
+    await one.registerAgent({ id: 'a', name: 'A' });
+    await expect(two.memoryAdapter!.set('k', 2, { agentId: 'a', aclLevel: 3 })).rejects.toThrow(
+      'Access denied',
+    );
+    expect(await two.registerAgent({ id: 'a' })).toMatchObject({ name: 'A', swarmId: 's1' });
+    await two.memoryAdapter!.set('k', 2, { agentId: 'a', aclLevel: 3 });
+    await one.memoryAdapter!.set('k', 1, { agentId: 'a', aclLevel: 3 });
+    const read = (agentId: string) =>
+      [one, two].map(({ memoryAdapter }) => memoryAdapter!.get('k', { agentId, aclLevel: 3 }));
+    expect(await Promise.all(read('a'))).toEqual([1, 2]);
+    await two.registerAgent({ id: 'b' });
+    expect(await two.memoryAdapter!.get('k', { agentId: 'b' })).toBe(2);
   });
 
   it('appoints, and exports and imports what it knows', async () => {

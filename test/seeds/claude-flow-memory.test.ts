@@ -12,6 +12,7 @@ import {
 import { hasLz4 } from '../../src/kernel/vault/codecs.ts';
 import { ManualClock } from '../support/clock.ts';
 import { temporaryFolder } from '../support/processes.ts';
+import { entriesOf } from '../support/statements.ts';
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -95,6 +96,8 @@ it('lets team, swarm and project select only what the agent belongs to [CF-R09] 
     { projectId: 'p', aclLevel: 4 },
   ])
     await expect(memory.set('k', 'x', { ...a1, ...select })).rejects.toThrow(denied);
+  const refused = (await entriesOf(store.rookery)).filter(({ op }) => op === 'fleet.foreignProject');
+  expect(refused).toMatchObject([{ actor: 'agent-1', decision: 'deny' }]);
   // The owner reads its own after it has left, and no longer writes there.
   await store.rookery.fleet.update({ id: 'in-red', team: null });
   expect(await memory.get('k', red)).toBe('red');
@@ -219,7 +222,8 @@ it('lets entries live for their time on the clock of the store [CF-R04]', async 
 });
 
 it('counts exactly with 50 in parallel, and changes nothing where one value is bad [CF-C32]', async () => {
-  const store = memoryStore();
+  const clock = new ManualClock();
+  const store = memoryStore({ clock });
   const results = await Promise.all(Array.from({ length: 50 }, () => store.incr('n')));
   expect([...results].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   await expect(store.mset({ a: 1, b: Number.NaN })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
@@ -229,9 +233,7 @@ it('counts exactly with 50 in parallel, and changes nothing where one value is b
   expect(await store.get('t')).toBe('text');
   await store.setex('k', 1, 'v');
   await store.set('ever', 'v', { ttl: 0 });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 1100);
-  await promise;
+  clock.advance(1100);
   expect([await store.get('k'), await store.get('ever')]).toEqual([null, 'v']);
 });
 

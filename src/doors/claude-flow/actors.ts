@@ -1,12 +1,14 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import * as fleet from '../../domains/fleet/operations.ts';
 import * as roles from '../../domains/fleet/roles.ts';
 import type { Principal, Right } from '../../kernel/access/model.ts';
 import { scopes } from '../../kernel/access/model.ts';
 import { agentById, membershipsAt } from '../../kernel/access/statements.ts';
 import type { CallOptions } from '../../kernel/call.ts';
-import { RookeryError } from '../../kernel/errors.ts';
-import type { Operation } from '../../kernel/operation.ts';
+import { Denial } from '../../kernel/denial.ts';
+import { type Operation, query } from '../../kernel/operation.ts';
+import * as schema from '../../kernel/schema.ts';
+import type { Work } from '../../kernel/work.ts';
 import type { Rookery } from '../../rookery.ts';
 import { AccessCache } from './access-cache.ts';
 import { translated } from './errors.ts';
@@ -35,6 +37,21 @@ const doorName = 'claude-flow';
 
 const agentRights: ReadonlySet<Right> = new Set<Right>(['read', 'write']);
 const administratorRights: ReadonlySet<Right> = new Set<Right>(['read', 'write', 'admin']);
+
+/** Refuses a project that the agent is not in, so that the ledger of its own one knows of the attempt. */
+const foreignProject = query({
+  name: 'fleet.foreignProject',
+  summary: 'Ask for a project that the agent is not a member of',
+  input: z.strictObject({ project: schema.id }),
+  output: z.never(),
+  access: 'read',
+  route: null,
+  // biome-ignore lint/correctness/useYield: it refuses
+  *run(context, { project }): Work<never> {
+    const subject = { kind: 'project', name: project, scope: scopes.project };
+    throw new Denial('FORBIDDEN', `agent ${context.agent} is not a member of project ${project}`, subject);
+  },
+});
 
 const decisionsKeptMs = 300_000;
 
@@ -132,8 +149,10 @@ export class Actors {
     const { project, agent } = principal;
     const { engine } = this.#rookery.store;
     if (await engine.read(() => agentById(project, agent))) return { decision: true };
-    if (project !== this.#place.projectId)
-      throw new RookeryError('FORBIDDEN', `agent ${agent} is not a member of project ${project}`);
+    if (project !== this.#place.projectId) {
+      const asked = { ...principal, project: this.#place.projectId };
+      await this.#rookery.store.invoke(foreignProject, asked, { project });
+    }
     await this.#rookery.store.invoke(fleet.heartbeat, { ...principal, swarm: this.#place.swarmId }, {});
     return { decision: true };
   }
