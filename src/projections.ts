@@ -1,6 +1,7 @@
 import * as keys from './domains/keys/projection.ts';
 import * as loop from './domains/loop/projection.ts';
 import * as memory from './domains/memory/projection.ts';
+import * as signals from './domains/signals/projection.ts';
 import type { Projection } from './kernel/live/projection.ts';
 
 /** How things are shown in Redis, domain by domain. */
@@ -8,4 +9,5 @@ export const projections: readonly Projection[] = [
   ...memory.projections,
   ...loop.projections,
   ...keys.projections,
+  ...signals.projections,
 ];

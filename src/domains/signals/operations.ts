@@ -45,7 +45,7 @@ export const wait = mutation({
   name: 'signals.wait',
   summary: 'Wait until a signal has ended, or until some of its targets have answered',
   description:
-    'Answers what has come so far, and who is missing, when the time is over. Null for a signal that the caller neither issued nor received.',
+    'Answers what has come so far, and who is missing, when the time is over; that it was in vain is in the ledger. A signal that is yet to be sent is waited for; null for one that the caller has neither issued nor received by then.',
   input: model.waitInput,
   output: model.awaited.nullable(),
   access: 'read',
@@ -56,10 +56,12 @@ export const wait = mutation({
     timeoutMs: ({ waitMs }) => waitMs,
     // A target that leaves, dies or is suspended is news of the fleet.
     topics: ({ signal }) => [signals.topicOf(signal), 'fleet'],
-    pending: (input, output) =>
-      output && goesOn(input, output) ? { dueInMs: Math.max(1, output.deadlineAt - output.now) } : undefined,
+    pending: (input, output) => {
+      if (!output) return {};
+      return goesOn(input, output) ? { dueInMs: Math.max(1, output.deadlineAt - output.now) } : undefined;
+    },
     poll: (context, input) => look(context, input, true),
-    giveUp: (context, input) => giveUp(context, input),
+    giveUp: (context, input, _, reason) => giveUp(context, input, reason),
   },
 });
 

@@ -11,6 +11,7 @@ import {
   payloadBindingOf,
   payloadOf,
   subjectOf,
+  topicOf,
   viewOf,
 } from './signals.ts';
 import {
@@ -97,6 +98,7 @@ function* open(context: WriteContext, input: SendInput, asked: Asked): Work<Sign
   yield* addSignal(project, row);
   yield* addTargets(project, row.id, asked.agents, row.position);
   for (const agent of asked.agents) context.tx.touch(inboxTopicOf(agent));
+  context.tx.touch(topicOf(row.id));
   return row;
 }
 

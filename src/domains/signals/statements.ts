@@ -198,6 +198,14 @@ const parametersOf = ({ after, type, state, now, limit }: Listing) => [after, ty
 export const signalsTo = (project: string, agent: string, which: 'awaited' | 'all', listing: Listing) =>
   many<SignalRow>(selectInbox[which], [project, agent, ...parametersOf(listing)]);
 
+const selectNewest = statement(`
+  SELECT ${columns} FROM signal_targets t JOIN signals s ON s.project_id = t.project_id AND s.id = t.signal_id
+  WHERE t.project_id = $1 AND t.agent_id = $2 AND t.removed = 0 AND s.state = 'open' AND s.deadline_ms > $3
+  ORDER BY t.position DESC LIMIT 1`);
+/** What was addressed to an agent last, of what is open and still in its inbox. */
+export const newestTo = (project: string, agent: string, now: number) =>
+  one<SignalRow>(selectNewest, [project, agent, now]);
+
 const selectSent = statement(`
   SELECT ${columns} FROM signals s WHERE s.project_id = $1 AND s.issuer = $2 AND s.position > $3 AND ${listed}
   ORDER BY s.position LIMIT $7`);

@@ -1,9 +1,10 @@
 import type { WriteContext } from '../../kernel/context.ts';
 import { invalid } from '../../kernel/errors.ts';
+import type { GiveUpReason } from '../../kernel/operation.ts';
 import type { Work } from '../../kernel/work.ts';
 import { acknowledgementOf } from './answering.ts';
 import type { Awaited, WaitInput } from './model.ts';
-import { find, readingOf, settle } from './signals.ts';
+import { find, labelsOf, readingOf, scopeOf, settle } from './signals.ts';
 import { type SignalRow, type TargetRow, targetsOf } from './statements.ts';
 
 /** Waiting for answers. Whoever looks also notices a deadline that has passed, and targets that are gone. */
@@ -31,9 +32,25 @@ export function goesOn({ agents }: WaitInput, { state, missing }: Awaited): bool
   return state === 'open' && (agents === undefined || missing.length > 0);
 }
 
-/** The time is over: what has come so far, and who is missing. */
-export function* giveUp(context: WriteContext, input: WaitInput): Work<Awaited | null> {
-  return yield* look(context, { ...input, waitMs: 0 }, true);
+/** The time is over: what has come so far, and who is missing. The ledger hears of a wait that was in vain. */
+export function* giveUp(
+  context: WriteContext,
+  input: WaitInput,
+  reason: GiveUpReason,
+): Work<Awaited | null> {
+  const answer = yield* look(context, { ...input, waitMs: 0 }, true);
+  if (answer?.state !== 'open' || answer.missing.length === 0 || reason !== 'timeout') return answer;
+  const { row } = (yield* find(context, input.signal, true))!;
+  yield* context.record(
+    { kind: 'signal-wait', name: row.id, scope: scopeOf(row) },
+    {
+      operation: 'signals.waitTimeout',
+      risk: 'medium',
+      facts: { missing: answer.missing.length, waitedMs: input.waitMs },
+      labels: labelsOf(context, row.id, 'signal_ack_timeout'),
+    },
+  );
+  return answer;
 }
 
 function blank(context: WriteContext, row: SignalRow): Awaited {

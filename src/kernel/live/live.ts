@@ -4,7 +4,7 @@ import type { Services } from '../context.ts';
 import type { Engine } from '../engine.ts';
 import type { Work } from '../work.ts';
 import type { Projection } from './projection.ts';
-import type { RedisPort, RedisState } from './redis.ts';
+import type { RedisParameter, RedisPort, RedisState } from './redis.ts';
 import type { Pointers, Settling } from './relay/outbox.ts';
 import { Reader } from './relay/page.ts';
 import { Relay, type RelayStatus } from './relay/relay.ts';
@@ -86,6 +86,11 @@ export class Live implements Settling {
   /** Whether Redis has an entry within the time; false at once while Redis is away. */
   async passed(project: string, seq: number, timeoutMs: number): Promise<boolean> {
     return await this.#relay(project).passed(seq, timeoutMs);
+  }
+
+  /** A command of a door's own, for what the store need not know. UNAVAILABLE while Redis is away. */
+  async command(name: string, ...parameters: RedisParameter[]): Promise<unknown> {
+    return await this.#parts.port.command(name, ...parameters);
   }
 
   *settle(tx: Transaction): Work<void> {
