@@ -46,7 +46,8 @@ function* inboxWrite(context: ReadContext, receiver: string, version: number): W
   const key = `blocking:signal:${receiver}`;
   const row = yield* newestTo(context.project, receiver, context.now);
   if (!row) return { type: 'delete', key, version };
-  const sealed = row.sealed && (yield* shownOf(context, { value: null, sealed: row.sealed }, payloadBindingOf(row)));
+  const sealed =
+    row.sealed && (yield* shownOf(context, { value: null, sealed: row.sealed }, payloadBindingOf(row)));
   const value = JSON.stringify({
     messageId: row.id,
     senderId: row.issuer,

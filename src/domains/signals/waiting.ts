@@ -33,11 +33,7 @@ export function goesOn({ agents }: WaitInput, { state, missing }: Awaited): bool
 }
 
 /** The time is over: what has come so far, and who is missing. The ledger hears of a wait that was in vain. */
-export function* giveUp(
-  context: WriteContext,
-  input: WaitInput,
-  reason: GiveUpReason,
-): Work<Awaited | null> {
+export function* giveUp(context: WriteContext, input: WaitInput, reason: GiveUpReason): Work<Awaited | null> {
   const answer = yield* look(context, { ...input, waitMs: 0 }, true);
   if (answer?.state !== 'open' || answer.missing.length === 0 || reason !== 'timeout') return answer;
   const { row } = (yield* find(context, input.signal, true))!;

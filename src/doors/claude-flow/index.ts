@@ -5,6 +5,30 @@
 
 export type { BenchmarkOptions, BenchmarkResults } from './benchmarks/benchmarks.ts';
 export { PerformanceBenchmarks } from './benchmarks/benchmarks.ts';
+export type { CoordinationSignal, SignalAck } from './coordination/acknowledgements.ts';
+export {
+  type CoordinatorHealth,
+  DeadCoordinatorError,
+  type HeartbeatMetadata,
+  type HeartbeatRecord,
+  type HeartbeatWarningConfig,
+  HeartbeatWarningSystem,
+} from './coordination/heartbeats.ts';
+export type { AgentProfile, Hook, HookName } from './coordination/hooks.ts';
+export {
+  BlockingCoordinationSignals,
+  type BlockingSignal,
+  type BlockingSignalsConfig,
+  type SentSignal,
+  SignalType,
+} from './coordination/inbox.ts';
+export {
+  type BlockingCoordinationConfig,
+  BlockingCoordinationManager,
+  createBlockingCoordinationManager,
+} from './coordination/manager.ts';
+export type { CoordinationConfig } from './coordination/session.ts';
+export { type CoordinatorTimeoutConfig, CoordinatorTimeoutHandler } from './coordination/timeouts.ts';
 export { ACLLevel, type ACLLevelInput, type ACLScheme } from './levels.ts';
 export {
   CFNLoopMemoryManager,

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type * as signals from '../../../domains/signals/operations.ts';
 import type { z } from 'zod';
+import type * as signals from '../../../domains/signals/operations.ts';
 
 /** Seed 000: what one coordinator tells others. */
 export interface CoordinationSignal {
@@ -41,10 +41,7 @@ export class AckKeys {
   readonly #shared: KeyObject | undefined;
   readonly #ownKey: (coordinator: string) => Promise<KeyObject | undefined>;
 
-  constructor(
-    secret: string | undefined,
-    ownKey: (coordinator: string) => Promise<KeyObject | undefined>,
-  ) {
+  constructor(secret: string | undefined, ownKey: (coordinator: string) => Promise<KeyObject | undefined>) {
     if (secret !== undefined && secret.length < secretMost)
       throw new Error(
         `Invalid hmacSecret: at least ${secretMost} characters (make one with: openssl rand -base64 32)`,
@@ -53,7 +50,9 @@ export class AckKeys {
     this.#ownKey = ownKey;
   }
 
-  async sign(ack: Pick<SignalAck, 'coordinatorId' | 'signalId' | 'timestamp' | 'iteration'>): Promise<string> {
+  async sign(
+    ack: Pick<SignalAck, 'coordinatorId' | 'signalId' | 'timestamp' | 'iteration'>,
+  ): Promise<string> {
     const key = await this.#keyOf(ack.coordinatorId);
     if (!key) throw new Error('the store has no key to sign acknowledgements with');
     return signatureOf(key, ack).toString('hex');

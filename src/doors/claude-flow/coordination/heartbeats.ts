@@ -63,7 +63,11 @@ const none = {
  */
 export class HeartbeatWarningSystem extends Emitter {
   readonly #config: HeartbeatWarningConfig;
-  readonly #thresholds: { readonly staleMs: number; readonly maxWarnings: number; readonly intervalMs: number };
+  readonly #thresholds: {
+    readonly staleMs: number;
+    readonly maxWarnings: number;
+    readonly intervalMs: number;
+  };
   readonly #known = new Map<string, CoordinatorHealth>();
   readonly #dead = new Set<string>();
   #statistics = { ...none };
@@ -220,8 +224,7 @@ export class HeartbeatWarningSystem extends Emitter {
       }
       cursor = page.nextCursor;
     }
-    for (const id of this.#known.keys())
-      if (!present.has(id) && !this.#dead.has(id)) this.#known.delete(id);
+    for (const id of this.#known.keys()) if (!present.has(id) && !this.#dead.has(id)) this.#known.delete(id);
   }
 
   #tell({ warnings, deaths, recoveries }: Findings): void {

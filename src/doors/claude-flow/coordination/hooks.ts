@@ -111,7 +111,13 @@ function execute(
     };
     child.once('error', (error) => finish(error.message));
     child.once('exit', (status, signal) =>
-      finish(signal === 'SIGKILL' ? `ended after ${limitMs} ms` : status === 0 ? undefined : `exit status ${status}`),
+      finish(
+        signal === 'SIGKILL'
+          ? `ended after ${limitMs} ms`
+          : status === 0
+            ? undefined
+            : `exit status ${status}`,
+      ),
     );
   });
 }

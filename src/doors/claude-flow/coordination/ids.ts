@@ -7,9 +7,7 @@ export function checkedId(field: string, value: unknown): string {
   if (value.length > most)
     throw new Error(`${field} exceeds maximum length of ${most} characters (got ${value.length})`);
   if (!shape.test(value))
-    throw new Error(
-      `Invalid ${field}: must contain only alphanumeric characters, hyphens, and underscores`,
-    );
+    throw new Error(`Invalid ${field}: must contain only alphanumeric characters, hyphens, and underscores`);
   return value;
 }
 

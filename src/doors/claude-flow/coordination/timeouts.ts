@@ -132,7 +132,10 @@ export class CoordinatorTimeoutHandler extends Emitter {
   /** Looks every `checkInterval` milliseconds, and keeps no process alive for it. */
   async startMonitoring(): Promise<void> {
     if (this.#timer) return;
-    this.#timer = setInterval(() => void this.checkNow().catch((error) => this.fail(error)), this.#intervalMs);
+    this.#timer = setInterval(
+      () => void this.checkNow().catch((error) => this.fail(error)),
+      this.#intervalMs,
+    );
     this.#timer.unref();
     this.emit('monitoring:started', { interval: this.#intervalMs, threshold: this.#thresholdMs });
     await this.#session();
@@ -163,7 +166,13 @@ export class CoordinatorTimeoutHandler extends Emitter {
       this.#metrics.timeoutEventsTotal++;
       const { lastHeartbeat, iteration, phase } = rest;
       const metadata = { lastHeartbeat, iteration, phase };
-      this.emit('coordinator:timeout', { coordinatorId, timeoutDuration: timeoutMs, timestamp, reason, metadata });
+      this.emit('coordinator:timeout', {
+        coordinatorId,
+        timeoutDuration: timeoutMs,
+        timestamp,
+        reason,
+        metadata,
+      });
       await this.#config.heartbeatSystem?.markCoordinatorDead(coordinatorId, reason);
       if (this.#config.autoCleanup ?? true) await this.cleanupTimeoutCoordinator(coordinatorId);
     }
