@@ -110,7 +110,8 @@ export class BlockingCoordinationManager extends Emitter {
     await this.#adopt(session, signal);
     const [timestamp, iteration] = [session.now, this.#iteration];
     const signature = await this.#keys.sign({ coordinatorId, signalId, timestamp, iteration });
-    const metadata: AckNote = { timestamp, signalType: signal.type, phase: this.#config.phase };
+    const { phase } = this.#config;
+    const metadata: AckNote = { timestamp, signalType: signal.type, ...(phase !== undefined && { phase }) };
     const input = { signal: signalId, iteration, signature, metadata };
     const { output } = await session.write(signals.acknowledge, coordinatorId, input);
     this.#audit.auditLogsWritten++;

@@ -1,0 +1,215 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import {
+  BlockingCoordinationManager,
+  BlockingCoordinationSignals,
+  CFNLoopMemoryManager,
+  type CoordinationSignal,
+  SignalType,
+} from '../../src/doors/claude-flow/index.ts';
+import { start, temporaryFolder } from '../support/processes.ts';
+
+const hmacSecret = 'a secret of more than sixteen characters';
+const open: { shutdown(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.shutdown();
+});
+
+function manager(dbPath: string, coordinatorId: string, more = {}): BlockingCoordinationManager {
+  const made = new BlockingCoordinationManager({ coordinatorId, dbPath, hmacSecret, ...more });
+  open.push(made);
+  return made;
+}
+
+function signalTo(...targets: string[]): CoordinationSignal {
+  return { signalId: 'signal-1', type: 'completion', source: 'lead', targets, timestamp: 1 };
+}
+
+it('waits for acknowledgements that are still to come, and tells who is missing', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const [lead, one, two] = ['lead', 'one', 'two'].map((id) => manager(path, id)) as [
+    BlockingCoordinationManager,
+    BlockingCoordinationManager,
+    BlockingCoordinationManager,
+  ];
+  const waiting = lead.waitForAcks(['one', 'two'], 'signal-1', 20_000);
+  const signal = signalTo('one', 'two', 'three');
+  const ack = await one.acknowledgeSignal(signal);
+  expect(await lead.isAcknowledged('one', 'signal-1')).toBe(true);
+  expect(await lead.isAcknowledged('two', 'signal-1')).toBe(false);
+  await two.acknowledgeSignal(signal);
+  expect([...(await waiting).keys()].sort()).toEqual(['one', 'two']);
+  const missing: unknown[] = [];
+  lead.on('timeout', (event) => missing.push(event));
+  const partial = await lead.waitForAcks(['one', 'three'], 'signal-1', 50);
+  expect([...partial]).toEqual([['one', ack]]);
+  expect(missing).toEqual([{ signalId: 'signal-1', missing: ['three'] }]);
+});
+
+it('is woken by an acknowledgement of another process', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const lead = manager(path, 'lead');
+  await lead.initialize();
+  const waiting = lead.waitForAcks(['one'], 'signal-1', 30_000);
+  const child = start('test/seeds/children/coordinator.ts', [path, hmacSecret, 'one', 'lead']);
+  const acks = await waiting;
+  expect(acks.get('one')).toMatchObject({ coordinatorId: 'one', status: 'received' });
+  expect(child.stderr()).toBe('');
+});
+
+it('takes no acknowledgement whose signature does not hold [CF-R33, CF-R34]', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const signal = signalTo('one');
+  await manager(path, 'one', { hmacSecret: 'another secret, of the same length' }).acknowledgeSignal(signal);
+  const lead = manager(path, 'lead');
+  expect(await lead.isAcknowledged('one', 'signal-1')).toBe(false);
+  expect((await lead.waitForAcks(['one'], 'signal-1', 50)).size).toBe(0);
+});
+
+it('acknowledges for nobody else, and nothing that is not addressed to it [SG-x1]', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const stranger = manager(path, 'stranger');
+  await expect(stranger.acknowledgeSignal(signalTo('one'))).rejects.toThrow('not addressed to stranger');
+  await manager(path, 'one').acknowledgeSignal(signalTo('one'));
+  await expect(stranger.acknowledgeSignal(signalTo('one', 'stranger'))).rejects.toThrow(/not found/);
+  expect(await stranger.getAck('signal-1')).toBeNull();
+});
+
+it('names the variable when there is no secret, and says how to make a good one', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  expect(() => new BlockingCoordinationManager({ coordinatorId: 'a', dbPath: path })).toThrow(
+    'BLOCKING_COORDINATION_SECRET',
+  );
+  expect(
+    () => new BlockingCoordinationManager({ coordinatorId: 'a', dbPath: path, hmacSecret: 'short' }),
+  ).toThrow('openssl rand');
+  expect(() => new BlockingCoordinationManager({ coordinatorId: 'a b', hmacSecret })).toThrow(
+    'Invalid coordinatorId: must contain only alphanumeric characters, hyphens, and underscores',
+  );
+});
+
+it('gives each coordinator a key of its own where there is a memory manager and no secret [CF-R35]', async () => {
+  const sqliteDbPath = join(temporaryFolder(), 'loop.db');
+  const cfnMemoryManager = new CFNLoopMemoryManager({ swarmId: 's', sqliteDbPath });
+  await cfnMemoryManager.initialize();
+  open.push(cfnMemoryManager);
+  const [one, lead] = ['one', 'lead'].map((coordinatorId) => {
+    const made = new BlockingCoordinationManager({ coordinatorId, cfnMemoryManager });
+    open.unshift(made);
+    return made;
+  }) as [BlockingCoordinationManager, BlockingCoordinationManager];
+  const ack = await one.acknowledgeSignal(signalTo('one', 'two'));
+  expect((await lead.waitForAcks(['one'], 'signal-1', 1000)).get('one')).toEqual(ack);
+});
+
+it('runs hooks without a shell, without secrets in their environment, and survives their failure [CF-R45]', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'loop.db');
+  const [script, output] = [join(folder, 'hook.mjs'), join(folder, 'seen.json')];
+  writeFileSync(
+    script,
+    `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(output)}, JSON.stringify(process.env));`,
+  );
+  process.env['BLOCKING_COORDINATION_SECRET'] = hmacSecret;
+  const failures: unknown[] = [];
+  try {
+    const hooks = {
+      on_signal_received: [process.execPath, script],
+      on_blocking_timeout: ['no-such-program'],
+    };
+    const one = manager(path, 'one', { agentProfile: { hooks }, hmacSecret: undefined });
+    one.on('hook:failed', ({ hook }) => failures.push(hook));
+    await one.acknowledgeSignal(signalTo('one', 'two'));
+    const environment = JSON.parse(readFileSync(output, 'utf8'));
+    expect(environment).toMatchObject({ HOOK_SIGNAL_ID: 'signal-1', HOOK_COORDINATOR_ID: 'one' });
+    expect(JSON.stringify(environment)).not.toContain(hmacSecret);
+    await one.waitForAcks(['two'], 'signal-1', 20);
+    expect(failures).toEqual(['on_blocking_timeout']);
+    expect(one.getHookMetrics()).toMatchObject({ hooksExecuted: 2, hooksFailed: 1 });
+  } finally {
+    delete process.env['BLOCKING_COORDINATION_SECRET'];
+  }
+  const shell = { hooks: { on_blocking_start: 'touch /tmp/x; rm -rf /' } };
+  expect(() => manager(path, 'one', { agentProfile: shell })).toThrow('Invalid hook on_blocking_start');
+});
+
+it('counts iterations and forgets what it processed', () => {
+  const one = manager(join(temporaryFolder(), 'loop.db'), 'one');
+  expect([one.incrementIteration(), one.incrementIteration(), one.getCurrentIteration()]).toEqual([1, 2, 2]);
+  one.resetIteration();
+  one.clearProcessedSignals();
+  expect(one.getCurrentIteration()).toBe(0);
+});
+
+it('gives up on a signal after its retries [SG-x1]', async () => {
+  const stranger = manager(join(temporaryFolder(), 'loop.db'), 'stranger');
+  expect(await stranger.retryFailedSignal(signalTo('one'), 0)).toBeNull();
+  expect(await stranger.retryFailedSignal(signalTo('one'), 1)).toBeNull();
+});
+
+async function signalsAt(dbPath: string): Promise<BlockingCoordinationSignals> {
+  const signals = new BlockingCoordinationSignals({ dbPath });
+  await signals.connect();
+  open.push({ shutdown: () => signals.disconnect() });
+  return signals;
+}
+
+it('keeps every signal until it is deleted, the latest first in sight [CF-R36]', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const signals = await signalsAt(path);
+  const none = { signal: null, exists: false, key: 'blocking:signal:b' };
+  expect(await signals.receiveSignal('b')).toEqual(none);
+  expect(await signals.getSignalTTL('b')).toBe(-2);
+  const first = await signals.sendSignal('a', 'b', SignalType.COMPLETION, 1, { files: ['x.ts'] });
+  expect(first).toMatchObject({ success: true, isDuplicate: false, key: 'blocking:signal:b' });
+  await signals.sendSignal('c', 'b', SignalType.ERROR, 1);
+  expect((await signals.receiveSignal('b')).signal).toMatchObject({ senderId: 'c', type: 'error' });
+  expect((await signals.receiveAll('b')).map(({ senderId }) => senderId)).toEqual(['a', 'c']);
+  expect(await signals.getSignalTTL('b')).toBeGreaterThan(86_000);
+  expect(await signals.deleteSignal('b')).toBe(true);
+  const { signal } = await signals.receiveSignal('b');
+  expect(signal).toEqual({
+    messageId: first.messageId,
+    senderId: 'a',
+    receiverId: 'b',
+    type: 'completion',
+    iteration: 1,
+    payload: { files: ['x.ts'] },
+    timestamp: first.timestamp,
+  });
+  expect([await signals.deleteSignal('b'), await signals.deleteSignal('b')]).toEqual([true, false]);
+  expect(await signals.signalExists('b')).toBe(false);
+  expect(existsSync(path)).toBe(true);
+});
+
+it('sends the same signal once, by what it says [CF-R37]', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const [here, there] = [await signalsAt(path), await signalsAt(path)];
+  const sent = await Promise.all(
+    [here, there].map((signals) => signals.sendSignal('a', 'b', SignalType.HEARTBEAT, 3, { n: 1 })),
+  );
+  expect(sent.map(({ isDuplicate }) => isDuplicate).sort()).toEqual([false, true]);
+  expect(sent[0]!.messageId).toBe(sent[1]!.messageId);
+  const other = await here.sendSignal('a', 'b', SignalType.HEARTBEAT, 4, { n: 1 });
+  expect(other.isDuplicate).toBe(false);
+  expect(await here.receiveAll('b')).toHaveLength(2);
+});
+
+it('says what is wrong with an id, and that it is not connected', async () => {
+  const signals = new BlockingCoordinationSignals({ dbPath: join(temporaryFolder(), 'loop.db') });
+  await expect(signals.receiveSignal('b')).rejects.toThrow(
+    'Redis client not connected. Call connect() first.',
+  );
+  await signals.connect();
+  open.push({ shutdown: () => signals.disconnect() });
+  await expect(signals.sendSignal('', 'b', SignalType.ERROR, 0)).rejects.toThrow(
+    'senderId must be a non-empty string',
+  );
+  await expect(signals.sendSignal('a', 'b'.repeat(65), SignalType.ERROR, 0)).rejects.toThrow(
+    'receiverId exceeds maximum length of 64 characters (got 65)',
+  );
+  await expect(signals.sendSignal('a', 'a', SignalType.ERROR, 0)).rejects.toThrow('Signal delivery failed: ');
+  expect(signals.getStatistics()).toMatchObject({ signalsSent: 0, errors: 1 });
+});
