@@ -81,9 +81,9 @@ export class CoordinationSession {
     return await engine.read(() => keyring.agentKeyIfAny(this.actors.place.projectId, agentId));
   }
 
-  /** A note in Redis that the store could do without: it is left out while Redis is away. */
-  async note(command: string, ...parameters: RedisParameter[]): Promise<void> {
-    await this.#store.rookery.store.live?.command(command, ...parameters).catch(() => {});
+  /** A note in Redis that the store could do without: it is left out, and answers undefined, while Redis is away. */
+  async note(command: string, ...parameters: RedisParameter[]): Promise<unknown> {
+    return await this.#store.rookery.store.live?.command(command, ...parameters).catch(() => undefined);
   }
 
   async close(): Promise<void> {
