@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const one of open.splice(0)) await one.shutdown();
 });
 
-function manager(dbPath: string, coordinatorId: string, more = {}): BlockingCoordinationManager {
+function coordinatorOn(dbPath: string, coordinatorId: string, more = {}): BlockingCoordinationManager {
   const made = new BlockingCoordinationManager({ coordinatorId, dbPath, hmacSecret, ...more });
   open.push(made);
   return made;
@@ -29,7 +29,7 @@ function signalTo(...targets: string[]): CoordinationSignal {
 
 it('waits for acknowledgements that are still to come, and tells who is missing', async () => {
   const path = join(temporaryFolder(), 'loop.db');
-  const [lead, one, two] = ['lead', 'one', 'two'].map((id) => manager(path, id)) as [
+  const [lead, one, two] = ['lead', 'one', 'two'].map((id) => coordinatorOn(path, id)) as [
     BlockingCoordinationManager,
     BlockingCoordinationManager,
     BlockingCoordinationManager,
@@ -50,7 +50,7 @@ it('waits for acknowledgements that are still to come, and tells who is missing'
 
 it('is woken by an acknowledgement of another process', async () => {
   const path = join(temporaryFolder(), 'loop.db');
-  const lead = manager(path, 'lead');
+  const lead = coordinatorOn(path, 'lead');
   await lead.initialize();
   const waiting = lead.waitForAcks(['one'], 'signal-1', 30_000);
   const child = start('test/seeds/children/coordinator.ts', [path, hmacSecret, 'one', 'lead']);
@@ -62,17 +62,19 @@ it('is woken by an acknowledgement of another process', async () => {
 it('takes no acknowledgement whose signature does not hold [CF-R33, CF-R34]', async () => {
   const path = join(temporaryFolder(), 'loop.db');
   const signal = signalTo('one');
-  await manager(path, 'one', { hmacSecret: 'another secret, of the same length' }).acknowledgeSignal(signal);
-  const lead = manager(path, 'lead');
+  await coordinatorOn(path, 'one', { hmacSecret: 'another secret, of the same length' }).acknowledgeSignal(
+    signal,
+  );
+  const lead = coordinatorOn(path, 'lead');
   expect(await lead.isAcknowledged('one', 'signal-1')).toBe(false);
   expect((await lead.waitForAcks(['one'], 'signal-1', 50)).size).toBe(0);
 });
 
 it('acknowledges for nobody else, and nothing that is not addressed to it [SG-x1]', async () => {
   const path = join(temporaryFolder(), 'loop.db');
-  const stranger = manager(path, 'stranger');
+  const stranger = coordinatorOn(path, 'stranger');
   await expect(stranger.acknowledgeSignal(signalTo('one'))).rejects.toThrow('not addressed to stranger');
-  await manager(path, 'one').acknowledgeSignal(signalTo('one'));
+  await coordinatorOn(path, 'one').acknowledgeSignal(signalTo('one'));
   await expect(stranger.acknowledgeSignal(signalTo('one', 'stranger'))).rejects.toThrow(/not found/);
   expect(await stranger.getAck('signal-1')).toBeNull();
 });
@@ -119,7 +121,7 @@ it('runs hooks without a shell, without secrets in their environment, and surviv
       on_signal_received: [process.execPath, script],
       on_blocking_timeout: ['no-such-program'],
     };
-    const one = manager(path, 'one', { agentProfile: { hooks }, hmacSecret: undefined });
+    const one = coordinatorOn(path, 'one', { agentProfile: { hooks }, hmacSecret: undefined });
     one.on('hook:failed', ({ hook }) => failures.push(hook));
     await one.acknowledgeSignal(signalTo('one', 'two'));
     const environment = JSON.parse(readFileSync(output, 'utf8'));
@@ -132,11 +134,11 @@ it('runs hooks without a shell, without secrets in their environment, and surviv
     delete process.env['BLOCKING_COORDINATION_SECRET'];
   }
   const shell = { hooks: { on_blocking_start: 'touch /tmp/x; rm -rf /' } };
-  expect(() => manager(path, 'one', { agentProfile: shell })).toThrow('Invalid hook on_blocking_start');
+  expect(() => coordinatorOn(path, 'one', { agentProfile: shell })).toThrow('Invalid hook on_blocking_start');
 });
 
 it('counts iterations and forgets what it processed', () => {
-  const one = manager(join(temporaryFolder(), 'loop.db'), 'one');
+  const one = coordinatorOn(join(temporaryFolder(), 'loop.db'), 'one');
   expect([one.incrementIteration(), one.incrementIteration(), one.getCurrentIteration()]).toEqual([1, 2, 2]);
   one.resetIteration();
   one.clearProcessedSignals();
@@ -144,7 +146,7 @@ it('counts iterations and forgets what it processed', () => {
 });
 
 it('gives up on a signal after its retries [SG-x1]', async () => {
-  const stranger = manager(join(temporaryFolder(), 'loop.db'), 'stranger');
+  const stranger = coordinatorOn(join(temporaryFolder(), 'loop.db'), 'stranger');
   expect(await stranger.retryFailedSignal(signalTo('one'), 0)).toBeNull();
   expect(await stranger.retryFailedSignal(signalTo('one'), 1)).toBeNull();
 });
