@@ -1,3 +1,4 @@
+import * as fleet from './domains/fleet/projection.ts';
 import * as keys from './domains/keys/projection.ts';
 import * as loop from './domains/loop/projection.ts';
 import * as memory from './domains/memory/projection.ts';
@@ -10,4 +11,5 @@ export const projections: readonly Projection[] = [
   ...loop.projections,
   ...keys.projections,
   ...signals.projections,
+  ...fleet.projections,
 ];

@@ -7,7 +7,8 @@ import { dumpOf } from '../support/redis.ts';
 
 const hidden = [
   ...['security audit clean', 'auth-middleware.js', 'Authentication phase meets requirements'],
-  ...['Implement OAuth2 integration', 'Add rate limiting middleware', 'Session management optimization'],
+  ...['Tests passing, security clean', 'Implement OAuth2 integration'],
+  ...['Add rate limiting middleware', 'Session management optimization'],
   ...['Create backlog items', 'Transition to profile management phase', 'Update project roadmap'],
 ];
 
@@ -36,6 +37,14 @@ function assertAnswers(answer: Record<string, never>): void {
     },
     confidences: [example1],
     ...{ others: [], hidden: [], unknown: null, migrated: [] },
+    history: [{ eventType: 'terminate' }, { eventType: 'confidence_update' }, { eventType: 'spawn' }],
+    lifecycle: {
+      lifecycleEvents: 3,
+      agentRegistrations: 1,
+      confidenceUpdates: 1,
+      agentTerminations: 1,
+      errors: 0,
+    },
     decisions: [{ decision: 'DEFER', loop3Confidence: 0.87, loop2Consensus: 0.92 }],
   });
 }
@@ -46,8 +55,8 @@ function found(path: string): string[] {
   return hidden.filter((phrase) => bytes.includes(phrase));
 }
 
-onRedis('seed 000, examples 1 to 3 as printed, with Redis', (server) => {
-  it('[CF-C01, CF-C04, CF-C05, CF-C08]', async () => {
+onRedis('seed 000, examples 1 to 4 as printed, with Redis', (server) => {
+  it('[CF-C01, CF-C04, CF-C05, CF-C06, CF-C08]', async () => {
     const client = server().client();
     await client.set('existing', 'untouched');
     const { path, answer } = await printed(server().port);
@@ -58,7 +67,7 @@ onRedis('seed 000, examples 1 to 3 as printed, with Redis', (server) => {
       sqliteWrites: 1,
       dualWriteFailures: 0,
     });
-    expect(answer.metrics).toMatchObject({ dualWrites: 4, redisWrites: 4, dualWriteFailures: 0 });
+    expect(answer.metrics).toMatchObject({ dualWrites: 7, redisWrites: 7, dualWriteFailures: 0 });
     const dump = await dumpOf(client);
     const texts = [...dump.values()].join('\n');
     expect(hidden.filter((phrase) => texts.includes(phrase))).toEqual([]);
@@ -68,14 +77,14 @@ onRedis('seed 000, examples 1 to 3 as printed, with Redis', (server) => {
   });
 });
 
-it('seed 000, examples 1 to 3 as printed, with Redis unreachable [CF-C01, CF-C04, CF-C05, CF-C08]', async () => {
+it('seed 000, examples 1 to 4 as printed, with Redis unreachable [CF-C01, CF-C04, CF-C05, CF-C06, CF-C08]', async () => {
   const { path, answer } = await printed(await freePort());
   assertAnswers(answer);
   expect(answer.metrics).toMatchObject({
-    dualWrites: 4,
-    sqliteWrites: 4,
+    dualWrites: 7,
+    sqliteWrites: 7,
     redisWrites: 0,
-    dualWriteFailures: 4,
+    dualWriteFailures: 7,
   });
   expect(found(path)).toEqual([]);
 });

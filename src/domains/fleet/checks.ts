@@ -9,8 +9,8 @@ import { workSubject, workText } from './coordinator-work.ts';
 import { allHandoffs, notesAfter } from './handoff-statements.ts';
 import { handoffSubject, handoffText } from './lives.ts';
 import { notesSubject, notesText } from './notes.ts';
-import { performanceSubject, performanceText } from './performance.ts';
-import { performanceAfter } from './performance-statements.ts';
+import { performanceSubject, performanceText, shownText } from './performance.ts';
+import { performanceAfter, type ShownPerformance } from './performance-statements.ts';
 import { permissionsAfter } from './permission-statements.ts';
 import { permissionSubject, permissionText } from './permissions.ts';
 import { roleSubject, roleText } from './roles.ts';
@@ -96,13 +96,14 @@ export const stateChecks: readonly StateCheck[] = [
     label: (row) => `permission ${row.id} of ${row.agent_id}`,
     text: permissionText,
   }),
-  checkOf({
+  checkOf<ShownPerformance>({
     kind: 'performance',
     page: performanceAfter,
     key: (row) => row.agent_id,
     subject: (row) => performanceSubject(row.agent_id),
     label: (row) => `figures of ${row.agent_id}`,
     text: performanceText,
+    differences: (row) => differing('performance_metrics', row.shown ?? shownText(row), shownText(row)),
   }),
   checkOf({
     kind: 'notes',

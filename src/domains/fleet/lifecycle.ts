@@ -44,7 +44,7 @@ export const spawn = mutation({
   name: 'fleet.spawn',
   summary: 'Register an agent that has just been started',
   description:
-    'As fleet.register, with an event in its history. What is left out follows from the type. Without an id a new agent is made.',
+    'As fleet.register, with an event in its history. What is left out follows from the type. Without an id a new agent is made; one that was terminated lives again when an administrator starts it.',
   input: z.strictObject({
     id: schema.id.optional().describe('Id of the agent; made up when left out'),
     ...model.profile,
@@ -57,7 +57,7 @@ export const spawn = mutation({
   *run(context, { id: given, ...registration }) {
     if (given !== undefined) assertMayChange(context, given);
     const id = given ?? context.newId('agent');
-    const row = yield* register(context, id, registration);
+    const row = yield* register(context, id, { ...registration, revive: true });
     yield* tell(context, row, {
       type: 'spawn',
       level: 'project',
@@ -276,12 +276,14 @@ function* writeEvent(
   row: AgentRow,
   { type, level: audience, data }: Told,
 ): Work<string> {
+  // What was left out is no JSON.
+  const said = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined));
   const { id } = yield* recordEvent(context, {
     streamType: 'agent',
     streamId: row.id,
     type,
     level: audience,
-    data: { ...data, agentType: row.type, agentSwarm: row.swarm_id },
+    data: { ...said, agentType: row.type, agentSwarm: row.swarm_id },
   });
   return id;
 }

@@ -47,7 +47,17 @@ const upsert = statement(`
 export const putPerformance = (project: string, row: PerformanceRow) =>
   change(upsert, [project, ...names.map((name) => row[name])]);
 
+const updateShown = statement('UPDATE agents SET performance_metrics = $3 WHERE project_id = $1 AND id = $2');
+/** The figures beside the agent, where seed 000's queries look for them. */
+export const showPerformance = (project: string, agent: string, text: string) =>
+  change(updateShown, [project, agent, text]);
+
+/** With the figures as they stand beside the agent; null where there is none any more. */
+export type ShownPerformance = PerformanceRow & { readonly shown: string | null };
+
 const selectAll = statement(`
-  SELECT ${names.join(', ')} FROM agent_performance WHERE project_id = $1 AND agent_id > $2 ORDER BY agent_id LIMIT $3`);
+  SELECT ${names.map((name) => `p.${name}`).join(', ')},
+    (SELECT a.performance_metrics FROM agents a WHERE a.project_id = p.project_id AND a.id = p.agent_id) AS shown
+  FROM agent_performance p WHERE p.project_id = $1 AND p.agent_id > $2 ORDER BY p.agent_id LIMIT $3`);
 export const performanceAfter = (project: string, after: string, limit: number) =>
-  many<PerformanceRow>(selectAll, [project, after, limit]);
+  many<ShownPerformance>(selectAll, [project, after, limit]);

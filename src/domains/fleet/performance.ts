@@ -5,7 +5,12 @@ import type { Subject, WriteContext } from '../../kernel/context.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
-import { type PerformanceRow, performanceOf, putPerformance } from './performance-statements.ts';
+import {
+  type PerformanceRow,
+  performanceOf,
+  putPerformance,
+  showPerformance,
+} from './performance-statements.ts';
 import { activeReader, assertMayChange } from './registry.ts';
 
 const count = z.int('a whole number').min(0, 'at least 0');
@@ -95,6 +100,7 @@ export function* changePerformance(
   const row = { ...decide(before), progress_at: context.now };
   row.seq = yield* context.record(performanceSubject(agent), { content: performanceText(row) });
   yield* putPerformance(context.project, row);
+  yield* showPerformance(context.project, agent, shownText(row));
   context.tx.touch(`fleet/${agent}`);
   return row;
 }
@@ -104,8 +110,33 @@ export function performanceSubject(agent: string): Subject {
 }
 
 /** What an entry of the figures commits to; verification makes it again from the row. */
-export function performanceText({ seq: _, ...row }: PerformanceRow): string {
-  return JSON.stringify(row);
+export function performanceText(row: PerformanceRow): string {
+  return JSON.stringify(Object.fromEntries(committed.map((name) => [name, row[name]])));
+}
+
+const committed = [
+  ...([
+    'agent_id',
+    'tasks_completed',
+    'average_confidence',
+    'response_time_ms',
+    'error_rate',
+    'errors',
+  ] as const),
+  ...(['confidence', 'confidence_reports', 'phase', 'iteration', 'progress_at'] as const),
+];
+
+/** The figures as the column `performance_metrics` of agents has them. */
+export function shownText(row: PerformanceRow): string {
+  const { confidence, phase, iteration, progress_at: updatedAt } = row;
+  return JSON.stringify({
+    ...{ confidence, phase, iteration, updatedAt, tasksCompleted: row.tasks_completed },
+    ...{
+      averageConfidence: row.average_confidence,
+      responseTime: row.response_time_ms,
+      errorRate: row.error_rate,
+    },
+  });
 }
 
 function blank(agent: string): PerformanceRow {

@@ -50,6 +50,8 @@ export function assertMayChange(context: WriteContext, id: string): void {
 export interface Registration extends Omit<Patch, 'status'> {
   readonly team?: string | undefined;
   readonly restart?: boolean | undefined;
+  /** One that was terminated lives again; for administrators. */
+  readonly revive?: boolean | undefined;
 }
 
 /**
@@ -61,8 +63,10 @@ export function* register(context: WriteContext, id: string, registration: Regis
   const row = yield* agentById(context.project, id);
   if (!row) return yield* create(context, id, registration);
   if (id === context.agent) yield* context.identity();
-  // Who was only inactive is back with its registration; suspension and termination are for `update` to lift.
-  const status = row.status === 'inactive' && isAdministrator(context) ? 'active' : undefined;
+  // Who was only inactive is back with its registration, and who was terminated when it is started anew; a suspension is
+  // for `update` to lift.
+  const over = row.status === 'inactive' || (registration.revive && row.status === 'terminated');
+  const status = over && isAdministrator(context) ? 'active' : undefined;
   const after = patched(row, { ...registration, status }, context.now);
   after.last_seen = context.now;
   const { system, restart } = registration;

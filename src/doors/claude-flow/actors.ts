@@ -118,14 +118,18 @@ export class Actors {
     });
   }
 
-  /** Runs an operation with the rights of an administrator, by the object's own agent: who holds the file may. */
+  /** The object's own agent with the rights of an administrator: who holds the file may. */
+  administrator(by: string = this.#place.agentId): Principal {
+    return { project: this.#place.projectId, agent: by, rights: administratorRights, via: doorName };
+  }
+
+  /** Runs an operation with those rights. */
   async administer<Op extends Operation>(
     operation: Op,
     input: unknown,
     by: string = this.#place.agentId,
   ): Promise<z.output<Op['output']>> {
-    const { projectId: project } = this.#place;
-    const principal = { project, agent: by, rights: administratorRights, via: doorName };
+    const principal = this.administrator(by);
     return await translated(
       async () => (await this.#rookery.store.invoke(operation, principal, input)).output as never,
     );

@@ -31,6 +31,15 @@ export type { CoordinationConfig } from './coordination/session.ts';
 export { type CoordinatorTimeoutConfig, CoordinatorTimeoutHandler } from './coordination/timeouts.ts';
 export { ACLLevel, type ACLLevelInput, type ACLScheme } from './levels.ts';
 export {
+  type AgentLifecycleConfig,
+  type AgentLifecycleEvent,
+  type AgentLifecycleEventType,
+  type AgentLifecycleMetrics,
+  AgentLifecycleSQLiteManager,
+  type AgentSpawn,
+  createAgentLifecycleSQLiteManager,
+} from './loop/lifecycle.ts';
+export {
   CFNLoopMemoryManager,
   type Loop2Consensus,
   type Loop2ValidationResult,

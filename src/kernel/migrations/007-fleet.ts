@@ -40,6 +40,7 @@ export const fleet: Migration = {
       ALTER TABLE agents ADD COLUMN system_member INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE agents ADD COLUMN level TEXT;
       ALTER TABLE agents ADD COLUMN died_at BIGINT;
+      ALTER TABLE agents ADD COLUMN performance_metrics TEXT NOT NULL DEFAULT '{}';
       ALTER TABLE teams ADD COLUMN leader TEXT;
       UPDATE agents SET system_member = 1 WHERE EXISTS (SELECT 1 FROM memberships m
         WHERE m.project_id = agents.project_id AND m.agent_id = agents.id AND m.scope = 'system');

@@ -34,7 +34,8 @@ export const proposalsAsConsensus = (dialect: Dialect): string => `
     ${inText('deadline_ms', dialect)} AS deadline,
     ${inText('opened_at', dialect)} AS created_at,
     ${inText('COALESCE(ended_at, opened_at)', dialect)} AS updated_at,
-    ${inText('ended_at', dialect)} AS resolved_at
+    ${inText('ended_at', dialect)} AS resolved_at,
+    '{}' AS metadata
   FROM proposals`;
 
 /**

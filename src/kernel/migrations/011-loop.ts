@@ -8,12 +8,13 @@ const agreementsAsConsensus = (dialect: Dialect) => `
     (SELECT count(*) FROM loop_votes v WHERE v.project_id = c.project_id AND v.swarm = c.swarm AND v.phase = c.phase
       AND v.consensus = c.id AND v.scope = c.scope),
     'simple', ${levelInSql}, 2, owner, NULL, ${inText('created_at', dialect)}, ${inText('updated_at', dialect)},
-    CASE WHEN status <> 'pending' THEN ${inText('updated_at', dialect)} END
+    CASE WHEN status <> 'pending' THEN ${inText('updated_at', dialect)} END, '{"iteration":' || iteration || '}'
   FROM loop_consensus c`;
 
 /**
  * Records of the loop. Columns in clear say which phase, round and agent a record is of and when it ends; what was said
- * lies in `value` or `sealed`; `shown_until` is the end of its copy in Redis. `status`, `score` and `threshold` are null where the record is sealed.
+ * lies in `value` or `sealed`; `shown_until` is the end of its copy in Redis. `status`, `score` and `threshold` are null
+ * where the record is sealed.
  */
 export const loop: Migration = {
   number: 11,

@@ -92,6 +92,21 @@ export function loopRecordSuite(harness: Harness): void {
     });
   });
 
+  it('stands in the view of seed 000, with its iteration, and without what is sealed', async () => {
+    const rookery = await harness.open();
+    const { loop } = rookery.as('validator-1');
+    await loop.recordConsensus(agreement);
+    await loop.recordConsensus({ ...agreement, id: 'sealed', encrypt: true });
+    const columns =
+      'id, type, target_type, target_id, loop_number, status, threshold, current_score, metadata';
+    const seen = await select(rookery, `SELECT ${columns} FROM consensus ORDER BY id`);
+    const common = { type: 'validation', target_type: 'phase', target_id: 'auth', loop_number: 2 };
+    expect(seen).toMatchObject([
+      { id: 'consensus-1', ...common, status: 'achieved', current_score: 0.92, metadata: '{"iteration":1}' },
+      { id: 'sealed', ...common, threshold: null, current_score: null },
+    ]);
+  });
+
   it('replaces a report for the same iteration, and keeps each iteration', async () => {
     const clock = new ManualClock();
     const { loop } = (await harness.open({ clock })).as('coder-1');

@@ -1,7 +1,11 @@
-// Examples 1 to 3 of seed 000 and its migration step, as printed: only where the module is imported from differs. `redis` is
+// Examples 1 to 4 of seed 000 and its migration step, as printed: only where the module is imported from differs. `redis` is
 // what the test supplies, and between the examples validators record what example 2 reads.
 import { Redis } from 'ioredis';
-import { ACLLevel, CFNLoopMemoryManager } from '../../../src/doors/claude-flow/index.ts';
+import {
+  ACLLevel,
+  AgentLifecycleSQLiteManager,
+  CFNLoopMemoryManager,
+} from '../../../src/doors/claude-flow/index.ts';
 
 const redis = new Redis({ port: Number(process.env.TEST_REDIS_PORT), retryStrategy: () => 50 });
 redis.on('error', () => {});
@@ -107,6 +111,33 @@ await memoryManager.storeLoop4Decision(
   },
 );
 
+// Initialize lifecycle manager
+const lifecycleManager = new AgentLifecycleSQLiteManager({
+  redisClient: redis,
+  cfnMemoryManager: memoryManager,
+  swarmId: 'phase-1-auth',
+  projectId: 'ecommerce-platform',
+});
+
+// Register agent spawn
+await lifecycleManager.registerAgentSpawn({
+  agentId: 'coder-1',
+  name: 'Backend Developer',
+  type: 'backend-dev',
+  swarmId: 'phase-1-auth',
+  projectId: 'ecommerce-platform',
+  capabilities: ['api', 'database', 'security'],
+  aclLevel: ACLLevel.TEAM,
+});
+
+// Update confidence during execution
+await lifecycleManager.updateAgentConfidence('coder-1', 0.85, 'Tests passing, security clean', 'auth', 1);
+
+const confidences = await memoryManager.getLoop3Confidence('auth', { agentId: 'coder-1' });
+
+// Register termination
+await lifecycleManager.registerAgentTermination('coder-1', 'Phase complete, agent no longer needed');
+
 // Migration, phase 1: Add CFN memory manager (optional)
 const cfnMemoryManager = new CFNLoopMemoryManager({
   redisClient: redis,
@@ -117,7 +148,9 @@ await cfnMemoryManager.initialize();
 console.log(
   JSON.stringify({
     consensus,
-    confidences: await memoryManager.getLoop3Confidence('auth', { agentId: 'coder-1' }),
+    confidences,
+    history: await lifecycleManager.getAgentLifecycleHistory('coder-1'),
+    lifecycle: lifecycleManager.getMetrics(),
     others: await memoryManager.getLoop3Confidence('auth', { agentId: 'coder-2' }),
     decisions: await memoryManager.getLoop4DecisionHistory('auth', { agentId: 'product-owner' }),
     hidden: await memoryManager.getLoop4DecisionHistory('auth', { agentId: 'coder-1' }),

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Principal } from '../../../kernel/access/model.ts';
 import { asRookeryError } from '../../../kernel/errors.ts';
 import { DualWrite, dualWriteTimeoutMs, isStoreFailure } from '../../../kernel/live/dual-write.ts';
 import type { Mutation, Query } from '../../../kernel/operation.ts';
@@ -63,19 +64,37 @@ export class LoopSession {
     key: string,
     input: unknown,
   ): Promise<z.output<Op['output']>> {
-    return await translated(async () => {
-      const principal = await this.actors.principal(acting);
-      const { store } = this.store.rookery;
-      const commit = () => store.invoke(operation, principal, input);
-      try {
-        const answer = await this.#dual.both(principal.project, commit);
-        if (answer.live === false) this.#tell(key, this.#redisError(principal.project), 'redis');
-        return answer.output as never;
-      } catch (error) {
-        if (isStoreFailure(error)) this.#tell(key, asRookeryError(error), 'sqlite');
-        throw error;
-      }
-    });
+    return await translated(async () =>
+      this.#both(operation, await this.actors.principal(acting), key, input),
+    );
+  }
+
+  /** The same with the rights of who holds the file, in the swarm of this session. */
+  async administer<Op extends Mutation>(
+    operation: Op,
+    key: string,
+    input: unknown,
+  ): Promise<z.output<Op['output']>> {
+    const principal = { ...this.actors.administrator(), swarm: this.actors.place.swarmId };
+    return await translated(() => this.#both(operation, principal, key, input));
+  }
+
+  async #both<Op extends Mutation>(
+    operation: Op,
+    principal: Principal,
+    key: string,
+    input: unknown,
+  ): Promise<z.output<Op['output']>> {
+    const { store } = this.store.rookery;
+    const commit = () => store.invoke(operation, principal, input);
+    try {
+      const answer = await this.#dual.both(principal.project, commit);
+      if (answer.live === false) this.#tell(key, this.#redisError(principal.project), 'redis');
+      return answer.output as never;
+    } catch (error) {
+      if (isStoreFailure(error)) this.#tell(key, asRookeryError(error), 'sqlite');
+      throw error;
+    }
   }
 
   /** A listener that throws is a defect of the program, not a write that failed. */
