@@ -1,17 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import {
-  ACLLevel,
-  type CFNLoopMemoryConfig,
-  CFNLoopMemoryManager,
-  createAgentLifecycleSQLiteManager,
-} from '../../src/doors/claude-flow/index.ts';
+import { ACLLevel, CFNLoopMemoryManager } from '../../src/doors/claude-flow/index.ts';
 import { freePort, onRedis, type RedisServer } from '../engines/redis.ts';
 import { ManualClock } from '../support/clock.ts';
+import { type AuditRow, audits, freshPath, inFile, opened, pathOf, rows } from '../support/loop-door.ts';
 import { example1, example2, example3, hidden } from '../support/loop-examples.ts';
-import { ended, start, temporaryFolder } from '../support/processes.ts';
+import { ended, start } from '../support/processes.ts';
 import { dumpOf } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -19,43 +13,6 @@ const day = 86_400_000;
 const key = 'cfn/phase-auth/loop3/confidence/coder-1';
 const denied = new Error('Access denied');
 const owner = { agentId: 'product-owner', aclLevel: ACLLevel.SYSTEM };
-const freshPath = () => join(temporaryFolder(), 'cfn-loop-memory.db');
-
-type Opened = CFNLoopMemoryManager & AsyncDisposable;
-
-async function opened(config: Partial<CFNLoopMemoryConfig>): Promise<Opened> {
-  const manager = new CFNLoopMemoryManager({ swarmId: 'phase-1-auth', sqliteDbPath: freshPath(), ...config });
-  await manager.initialize();
-  return Object.assign(manager, { [Symbol.asyncDispose]: () => manager.shutdown() });
-}
-
-const pathOf = (manager: CFNLoopMemoryManager) => manager.config.sqliteDbPath!;
-
-function rows<Row>(manager: CFNLoopMemoryManager, sql: string): Row[] {
-  const db = new DatabaseSync(pathOf(manager));
-  try {
-    return db.prepare(sql).all() as Row[];
-  } finally {
-    db.close();
-  }
-}
-
-function inFile(path: string, phrases: readonly string[]): string[] {
-  const files = [path, `${path}-wal`].filter(existsSync);
-  const bytes = Buffer.concat(files.map((file) => readFileSync(file)));
-  return phrases.filter((phrase) => bytes.includes(phrase));
-}
-
-interface AuditRow {
-  readonly action: string;
-  readonly risk_level: string;
-  readonly category: string;
-  readonly entity_id: string;
-  readonly metadata: string | null;
-}
-const audits = (manager: CFNLoopMemoryManager, action: string) =>
-  rows<AuditRow>(manager, `SELECT * FROM audit_log WHERE action = '${action}' ORDER BY seq`);
-
 /** The cases that do not look into Redis: with one, and with one that cannot be reached. */
 function cases(port: () => Promise<number> | number): void {
   const redis = async () => ({ redisClient: { port: await port() } });
@@ -131,74 +88,6 @@ function cases(port: () => Promise<number> | number): void {
     expect(await manager.getLoop4DecisionHistory('auth', owner)).toHaveLength(2);
     clock.advance(2 * day);
     expect(await manager.getLoop4DecisionHistory('auth', owner)).toEqual([]);
-  });
-
-  it('[CF-C06] a life: started, sure of its work, ended, and started again', async () => {
-    await using manager = await opened(await redis());
-    const lifecycle = createAgentLifecycleSQLiteManager({
-      cfnMemoryManager: manager,
-      swarmId: 'phase-1-auth',
-    });
-    const spawn = {
-      agentId: 'coder-1',
-      name: 'Backend Developer',
-      type: 'backend-dev',
-      swarmId: 'phase-1-auth',
-    };
-    await lifecycle.registerAgentSpawn({
-      ...spawn,
-      capabilities: ['api', 'database'],
-      aclLevel: ACLLevel.TEAM,
-    });
-    await lifecycle.updateAgentConfidence('coder-1', 0.85, 'Tests passing, security clean', 'auth', 1);
-    await lifecycle.registerAgentTermination('coder-1', 'Phase complete, agent no longer needed');
-    const history = await lifecycle.getAgentLifecycleHistory('coder-1');
-    expect(history.map(({ eventType }) => eventType)).toEqual(['terminate', 'confidence_update', 'spawn']);
-    const confidence = {
-      eventType: 'confidence_update',
-      agentType: 'backend-dev',
-      phase: 'auth',
-      iteration: 1,
-    };
-    const newest = { limit: 1, eventTypes: ['confidence_update' as const] };
-    expect(await lifecycle.getAgentLifecycleHistory('coder-1', newest)).toMatchObject([confidence]);
-    const [agent] = rows<{ status: string; performance_metrics: string }>(
-      manager,
-      "SELECT status, performance_metrics FROM agents WHERE id = 'coder-1'",
-    );
-    expect(agent!.status).toBe('terminated');
-    expect(JSON.parse(agent!.performance_metrics)).toMatchObject({
-      confidence: 0.85,
-      phase: 'auth',
-      iteration: 1,
-    });
-    expect(inFile(pathOf(manager), ['Tests passing, security clean'])).toEqual([]);
-    expect(lifecycle.getMetrics()).toEqual({
-      ...{ lifecycleEvents: 3, agentRegistrations: 1, confidenceUpdates: 1, agentTerminations: 1 },
-      ...{ auditLogsWritten: 3, errors: 0 },
-    });
-    await lifecycle.updateAgentConfidence('newcomer', 0.5, 'first steps');
-    const audit = rows<AuditRow>(
-      manager,
-      "SELECT * FROM audit_log WHERE category = 'agent-lifecycle' ORDER BY seq",
-    );
-    expect(audit.map(({ action, risk_level }) => `${action} ${risk_level}`)).toEqual([
-      ...['spawn low', 'confidence_update low', 'terminate low', 'confidence_update low'],
-    ]);
-    await expect(manager.storeLoop3Confidence(example1)).rejects.toThrow(denied);
-    await lifecycle.registerAgentSpawn({ ...spawn, aclLevel: ACLLevel.TEAM });
-    await manager.storeLoop3Confidence(example1);
-    await lifecycle.registerAgentTermination('newcomer', 'an error that nobody expected');
-    expect(audits(manager, 'terminate')[1]).toMatchObject({ risk_level: 'high' });
-    await expect(lifecycle.updateAgentConfidence('coder-1', 2, '')).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
-    });
-    expect(lifecycle.getMetrics().errors).toBe(1);
-    const early = new CFNLoopMemoryManager({ swarmId: 's' });
-    const unready = createAgentLifecycleSQLiteManager({ cfnMemoryManager: early, swarmId: 's' });
-    await expect(unready.registerAgentSpawn({ ...spawn, aclLevel: 2 })).rejects.toThrow(
-      'SQLite database not initialized',
-    );
   });
 
   it('[CF-C10] levels 1, 2 and 5 are not in the file in clear, levels 3 and 4 are', async () => {
@@ -302,37 +191,6 @@ function redisCases(server: () => RedisServer): void {
     await manager.storeLoop4Decision(example3, owner);
     const texts = [...(await dumpOf(client)).values()].join('\n');
     expect(hidden.filter((phrase) => texts.includes(phrase))).toEqual([]);
-  });
-
-  it('[CF-C06] tells of both ends of a life on the channel of the seed', async () => {
-    const client = server().client();
-    await client.flushall();
-    const heard: Record<string, unknown>[] = [];
-    const subscriber = server().client();
-    subscriber.on('message', (_, text: string) => heard.push(JSON.parse(text)));
-    await subscriber.subscribe('cfn-loop:agent-lifecycle');
-    await using manager = await opened({ redisClient: client });
-    const lifecycle = createAgentLifecycleSQLiteManager({
-      cfnMemoryManager: manager,
-      swarmId: 'phase-1-auth',
-    });
-    const spawn = {
-      agentId: 'coder-1',
-      name: 'n',
-      type: 'backend-dev',
-      swarmId: 'phase-1-auth',
-      aclLevel: 2,
-    };
-    await lifecycle.registerAgentSpawn(spawn);
-    await lifecycle.updateAgentConfidence('coder-1', 0.85, 'clean', 'auth', 1);
-    await lifecycle.registerAgentTermination('coder-1', 'Phase complete');
-    await until('both are heard', () => heard.length >= 2);
-    const life = { agentId: 'coder-1', swarmId: 'phase-1-auth', timestamp: expect.any(Number) };
-    expect(heard).toEqual([
-      { type: 'agent.spawned', ...life },
-      { type: 'agent.terminated', ...life },
-    ]);
-    subscriber.disconnect();
   });
 
   it('[CF-C02] what was acknowledged survives kill -9, and an empty Redis', async () => {
