@@ -31,11 +31,11 @@ export function* claimNext(context: WriteContext, wanted: Omit<ClaimInput, 'wait
 /** The first among the heads of all lanes that the agent is capable of. */
 function* firstOf(
   context: WriteContext,
-  types: readonly string[] | undefined,
+  types: readonly string[],
   able: ReadonlySet<string>,
 ): Work<LaneHead | undefined> {
   const heads: LaneHead[] = [];
-  for (const type of types ? new Set(types) : [undefined])
+  for (const type of types.length > 0 ? new Set(types) : [undefined])
     heads.push(...(yield* laneHeads(context.project, context.agent, type, context.now)));
   return heads.filter((head) => isCapable(able, head)).sort(byPlace)[0];
 }

@@ -128,10 +128,9 @@ export type UpdateInput = z.output<typeof updateInput>;
 export const claimInput = z.strictObject({
   types: z
     .array(schema.name)
-    .min(1, 'at least one type')
     .max(limits.capabilities, `at most ${limits.capabilities} types`)
-    .optional()
-    .describe('Tasks of these types only'),
+    .default([])
+    .describe('Tasks of these types only; of all when empty'),
   capabilities: capabilities
     .optional()
     .describe('What the caller is capable of; what it is registered with when left out'),

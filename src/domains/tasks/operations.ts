@@ -66,7 +66,7 @@ export const claim = mutation({
   run: (context, { waitMs: _, ...wanted }) => claimNext(context, wanted),
   wait: {
     timeoutMs: ({ waitMs }) => waitMs,
-    topics: ({ types }) => (types ? types.map(readyTopic) : [readyTopic()]),
+    topics: ({ types }) => (types.length > 0 ? types.map(readyTopic) : [readyTopic()]),
     // When a rest or a claim ends, the context says: there is no answer to say it in.
     pending: (_, output) => (output ? undefined : {}),
   },

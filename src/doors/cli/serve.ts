@@ -77,6 +77,9 @@ export async function serve(options: ServeOptions): Promise<void> {
       rookery.memory
         .prune({ limit: 1000 })
         .catch((error: unknown) => log.error({ err: error }, 'pruning failed'));
+      rookery.tasks
+        .sweep({ limit: 1000 })
+        .catch((error: unknown) => log.error({ err: error }, 'ending claims failed'));
     }, pruneIntervalMs);
     const mourning = setInterval(() => {
       rookery.fleet

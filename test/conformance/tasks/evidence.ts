@@ -105,4 +105,39 @@ export function evidenceSuite(harness: Harness): void {
     )) as [{ clear: number }];
     expect(clear).toBe(0);
   });
+
+  it('seals tasks anew when keys are replaced, and loses all of an agent that is erased', async () => {
+    const rookery = await harness.open();
+    const [a, b] = [rookery.as('a'), rookery.as('b')];
+    await a.tasks.create({ id: 'own', title: 'own', level: 'private', payload: secret, backoffMs: 0 });
+    await a.tasks.fail({ ...(await claim(a)).held, error: secret });
+    const { held } = await claim(a);
+    const artifacts = [{ id: 'file', name: 'n', path: secret }];
+    await a.tasks.progress({ ...held, percent: 5, note: secret });
+    await a.tasks.complete({ ...held, result: secret, artifacts });
+    await a.tasks.create({ id: 'open', title: 'open', assignee: 'nobody' });
+    await a.artifacts.add({ id: 'report', name: 'r' });
+    await a.conflicts.record({ type: 'data', agents: ['b'], description: secret, level: 'private' });
+    await a.conflicts.record({ type: 'data', agents: ['b'], description: 'open' });
+    await b.tasks.create({ id: 'waits', title: 'waits', dependsOn: [{ task: 'open' }] });
+    await rookery.keys.rotate({ all: true });
+    await rookery.keys.status({ waitMs: 30_000 });
+    expect(await a.tasks.get({ task: 'own' })).toMatchObject({
+      payload: secret,
+      result: secret,
+      note: secret,
+      attempts: [{ error: secret }],
+    });
+    expect(await a.artifacts.get({ id: 'file' })).toMatchObject({ path: secret });
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+
+    const receipt = await rookery.keys.erase({ agent: 'a', owned: true });
+    expect(receipt!.records).toMatchObject({ tasks: 2, artifacts: 2, conflicts: 2 });
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+    expect(await b.tasks.get({ task: 'open' })).toBeNull();
+    expect(await b.tasks.get({ task: 'waits' })).toMatchObject({ status: 'pending', dependsOn: [] });
+    expect((await b.conflicts.list()).conflicts).toEqual([]);
+    const left = await select(rookery, "SELECT task_id FROM task_attempts WHERE task_id = 'own'");
+    expect(left).toEqual([]);
+  });
 }

@@ -30,7 +30,7 @@ const creations: [field: string, input: Input][] = [
 
 const others: [verb: 'claim' | 'fail' | 'progress' | 'complete' | 'update', field: string, input: Input][] = [
   ['claim', 'leaseMs', { leaseMs: 0 }],
-  ['claim', 'types', { types: [] }],
+  ['claim', 'types.0', { types: [''] }],
   ['claim', 'waitMs', { waitMs: 600_001 }],
   ['fail', 'error', { task: 'x', token: 1 }],
   ['fail', 'token', { task: 'x', error: 'e' }],
