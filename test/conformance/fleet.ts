@@ -36,7 +36,13 @@ export function fleetSuite(harness: Harness): void {
     });
     clock.advance(5);
     const second = await rookery.fleet.register({ id: 'agent-1', type: 'tester' });
-    expect(second).toEqual({ ...first, type: 'tester', updatedAt: clock.now(), lastSeen: clock.now() });
+    expect(second).toEqual({
+      ...first,
+      type: 'tester',
+      level: 'swarm',
+      updatedAt: clock.now(),
+      lastSeen: clock.now(),
+    });
     expect(await rookery.fleet.get({ id: 'agent-1' })).toEqual(second);
     const generated = [await rookery.fleet.register(), await rookery.fleet.register()];
     expect(generated[0]!.id).not.toBe(generated[1]!.id);
