@@ -54,7 +54,8 @@ export class RedisServer {
   async kill(): Promise<void> {
     const ending = this.#process;
     this.#process = undefined;
-    if (!ending || ending.exitCode !== null) return;
+    // A test may have ended it by its id.
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
     const gone = once(ending, 'exit');
     ending.kill('SIGKILL');
     await gone;

@@ -11,6 +11,9 @@ export interface Proxy {
   /** Cuts every connection now and refuses new ones, until `restore`. */
   away(): Promise<void>;
   restore(): Promise<void>;
+  /** Passes nothing on, in either direction, until `thaw`: the connections stay up. */
+  freeze(): void;
+  thaw(): void;
 }
 
 const running = new Set<() => Promise<void>>();
@@ -24,6 +27,8 @@ export async function proxyTo(target: string): Promise<Proxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let cut: { readonly text: string; readonly when: 'before' | 'after' } | undefined;
+  let held: (() => void)[] | undefined;
+  const orHold = (pass: () => void) => (held ? held.push(pass) : pass());
   const pass = (client: Socket) => {
     const server = connect(Number(port), hostname);
     const end = () => {
@@ -37,15 +42,17 @@ export async function proxyTo(target: string): Promise<Proxy> {
         end();
       });
     }
-    server.pipe(client);
+    const answer = (data: Buffer) => orHold(() => client.write(data));
+    server.on('data', answer);
     client.on('data', (data) => {
+      if (held) return held.push(() => server.write(data));
       const due = cut && data.includes(cut.text) ? cut.when : undefined;
       if (due) cut = undefined;
       if (due === 'before') return end();
       server.write(data);
       // The server has it; its answer will find nobody.
       if (due === 'after') {
-        server.unpipe(client);
+        server.off('data', answer);
         server.once('data', end).resume();
       }
     });
@@ -70,6 +77,14 @@ export async function proxyTo(target: string): Promise<Proxy> {
     away,
     restore: async () => {
       listener = await listen(address.port, pass);
+    },
+    freeze: () => {
+      held = [];
+    },
+    thaw: () => {
+      const passes = held ?? [];
+      held = undefined;
+      for (const pass of passes) pass();
     },
   };
 }

@@ -35,3 +35,29 @@ export async function dumpOf(client: Redis): Promise<Map<string, string>> {
   }
   return all;
 }
+
+const hot = 'rookery:default:memory:project:default/';
+
+/**
+ * What is wrong with the copy of a store that only has items of the level project, once it has come to rest: gaps,
+ * repetitions and disorder of the feed, and hot keys that are not what the store has.
+ */
+export async function problemsOf(rookery: Rookery, client: Redis): Promise<string[]> {
+  const head = await relayed(rookery);
+  const feed = await feedOf(client);
+  const problems: string[] = [];
+  if (JSON.stringify(feed) !== JSON.stringify(range(1, head)))
+    problems.push(`the feed has ${feed.length} entries, ${feed[0]} to ${feed.at(-1)} of ${head}`);
+  const shown = new Set((await client.keys(`${hot}*`)).map((key) => key.slice(hot.length)));
+  const { keys } = await rookery.memory.keys({ limit: 1000 });
+  const names = keys.map(({ key }) => key);
+  const values = names.length > 0 ? (await rookery.memory.mget({ keys: names })).values : [];
+  const hots = names.length > 0 ? await client.mget(names.map((name) => hot + name)) : [];
+  names.forEach((name, i) => {
+    shown.delete(name);
+    const stored = JSON.stringify((values[i] as { value: unknown }).value);
+    if (hots[i] !== stored) problems.push(`${name} is ${hots[i]} in Redis and ${stored} in the store`);
+  });
+  for (const name of shown) problems.push(`${name} is in Redis and not in the store`);
+  return problems;
+}

@@ -1,6 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { databaseName, rootKeyName } from '../../folder.ts';
+import { redisPortOf } from '../../kernel/live/redis.ts';
+import type { Rookery } from '../../rookery.ts';
 import { version } from '../../version.ts';
 import { Output, renderTable } from './output.ts';
 import { dataFolder, type GlobalOptions, openStore } from './session.ts';
@@ -33,10 +36,39 @@ export async function doctor(options: GlobalOptions): Promise<void> {
     facts:
       damage.length === 0 ? 'quick check passed' : `${damage.join('; ')}: keep the file and restore a backup`,
   });
+  checks.push(await liveCopy(rookery));
   const sound = checks.every(({ result }) => result === 'ok');
   output.suggest('rookery audit verify');
   output.data({ ok: sound, checks }, () => renderTable(checks.map((check) => ({ ...check }))));
   if (!sound) process.exitCode = 1;
+}
+
+/** How long it may take to find out. */
+const redisMs = 2000;
+
+/** How far the live copy has come; where a Redis is named, also whether it can be reached. */
+async function liveCopy(rookery: Rookery): Promise<Check> {
+  const { storedPosition, head } = await rookery.live.status();
+  const progress =
+    storedPosition === null
+      ? 'no relay'
+      : `position ${storedPosition} of ${head}, ${head - storedPosition} entries behind`;
+  const place = process.env['ROOKERY_REDIS_URL'];
+  if (place === undefined) return { check: 'live copy', result: 'ok', facts: progress };
+  const port = await redisPortOf(place);
+  try {
+    const deadline = performance.now() + redisMs;
+    while (port.state === 'connecting' && performance.now() < deadline) await delay(20);
+    const reached = port.state === 'connected';
+    const facts = reached ? 'can be reached' : `cannot be reached: ${port.lastError ?? 'no answer'}`;
+    return {
+      check: 'live copy',
+      result: reached ? 'ok' : 'problem',
+      facts: `${progress}; Redis at ${port.endpoint} ${facts}`,
+    };
+  } finally {
+    await port.close();
+  }
 }
 
 /** Keys and data must be readable by their owner alone. */

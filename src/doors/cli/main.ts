@@ -42,6 +42,8 @@ export function programOf(): Command {
     .option('--host <name>', 'address to listen on', '127.0.0.1')
     .option('--open', 'accept requests without a token (loopback only)')
     .option('--allow-origin <origin...>', 'web origins that may call')
+    .option('--redis <url>', 'keep a live copy in this Redis (default: ROOKERY_REDIS_URL, else none)')
+    .option('--dual-write', 'answer changes once that Redis has them too')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'warn')
     .action(async (_, command: Command) => {
       const { serve } = await import('./serve.ts');

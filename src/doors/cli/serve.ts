@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createSecretFile, rootKeyName } from '../../folder.ts';
 import { administrator, ensureAdminToken } from '../../kernel/access/tokens.ts';
 import { invalid } from '../../kernel/errors.ts';
-import { openRookery } from '../../rookery.ts';
+import { openRookery, type RookeryOptions } from '../../rookery.ts';
 import { Metrics } from '../http/metrics.ts';
 import { startServer } from '../http/server.ts';
 import { squawkDoor } from '../squawk/http.ts';
@@ -17,6 +17,8 @@ export interface ServeOptions extends GlobalOptions {
   readonly open?: boolean;
   readonly allowOrigin?: string[];
   readonly logLevel: string;
+  readonly redis?: string;
+  readonly dualWrite?: boolean;
 }
 
 export const adminTokenName = 'admin.token';
@@ -37,7 +39,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const folder = dataFolder(options);
   const newRootKey = !existsSync(join(folder, rootKeyName));
   const metrics = new Metrics();
-  const rookery = await openRookery({ path: folder, observe: metrics.observe });
+  const rookery = await openRookery({ path: folder, observe: metrics.observe, ...redisOf(options) });
   try {
     const tokenFile = join(folder, adminTokenName);
     const newToken = await writeAdminToken(rookery.store, tokenFile);
@@ -66,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       newRootKey,
       newToken,
       open: options.open ?? false,
+      redis: rookery.store.live?.endpoint ?? null,
     });
     const goOn = () =>
       rookery.store.upkeep
@@ -100,6 +103,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
+/** Where the live copy is kept. Without a place there is nobody to wait for. */
+function redisOf({ redis, dualWrite }: ServeOptions): Pick<RookeryOptions, 'redis' | 'dualWrite'> {
+  const place = redis ?? process.env['ROOKERY_REDIS_URL'];
+  if (place === undefined && dualWrite) throw invalid('dualWrite', 'only with --redis or ROOKERY_REDIS_URL');
+  return place === undefined ? {} : { redis: place, dualWrite: dualWrite ?? false };
+}
+
 /** Sees to it that the file holds a live admin token; a lost, empty or dead one is replaced. Answers whether it is new. */
 async function writeAdminToken(
   store: Parameters<typeof ensureAdminToken>[0],
@@ -119,16 +129,18 @@ interface Started {
   readonly newRootKey: boolean;
   readonly newToken: boolean;
   readonly open: boolean;
+  readonly redis: string | null;
 }
 
 function announce(output: Output, started: Started): void {
-  const { url, folder, tokenFile, newRootKey, newToken, open } = started;
-  output.data({ url, data: folder, admin_token_file: tokenFile, open }, () =>
+  const { url, folder, tokenFile, newRootKey, newToken, open, redis } = started;
+  output.data({ url, data: folder, admin_token_file: tokenFile, open, redis }, () =>
     [
       `Rookery listens on ${url}`,
       `  data         ${folder}${newRootKey ? ` (new; its root key is ${rootKeyName}: keep a copy somewhere safe)` : ''}`,
       `  admin token  ${tokenFile}${newToken ? ' (new)' : ''}`,
       `  operations   ${url}/docs`,
+      ...(redis === null ? [] : [`  live copy    ${redis}`]),
       '',
       'Try:',
       `  export ROOKERY_URL=${url} ROOKERY_TOKEN=$(cat ${tokenFile})`,

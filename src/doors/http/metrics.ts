@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Observation, Store } from '../../kernel/store.ts';
+import { watchLive } from './live-metrics.ts';
 
 /** Prometheus text of what this process did. Labels come from the operation table only, so their number is bounded. */
 export class Metrics {
@@ -34,6 +35,7 @@ export class Metrics {
 
   /** Gauges that are read from the store when somebody asks. */
   watch(store: Store): void {
+    watchLive(this.registry, store);
     new Gauge({
       name: 'rookery_store_size_bytes',
       help: 'Size of the store on disk, log included',
