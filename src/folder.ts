@@ -137,7 +137,7 @@ function rootKeyInFile(keyFile: string, databaseFile: string): RootKeys {
     settle(current) {
       const own = preparedName(keyFile, current);
       moveOver(own, keyFile);
-      for (const file of preparedFiles(keyFile)) rmSync(file, { force: true });
+      for (const file of preparedFiles(keyFile, true)) rmSync(file, { force: true });
     },
     prepare: (next) => void createSecretFile(preparedName(keyFile, next), encodeKey(next)),
     adopt: (next) => moveOver(preparedName(keyFile, next), keyFile),
@@ -151,8 +151,10 @@ function preparedName(keyFile: string, key: Uint8Array): string {
   return `${keyFile}.${createHash('sha256').update(key).digest('hex').slice(0, fingerprintLength)}`;
 }
 
-function preparedFiles(keyFile: string): string[] {
-  const name = new RegExp(`^[0-9a-f]{${fingerprintLength}}$`);
+/** With `drafts`, also what a crash has left of files that were about to become one. */
+function preparedFiles(keyFile: string, drafts = false): string[] {
+  const draft = '(\\.\\d+\\.[0-9a-f]{8})?';
+  const name = new RegExp(`^[0-9a-f]{${fingerprintLength}}${drafts ? draft : ''}$`);
   const start = `${basename(keyFile)}.`;
   return readdirSync(dirname(keyFile))
     .filter((file) => file.startsWith(start) && name.test(file.slice(start.length)))

@@ -65,6 +65,8 @@ export interface Services {
     readonly erasures: readonly Erasure[];
     /** Goes on with the work on keys behind the calls. */
     readonly wake: (project: string) => void;
+    /** Why that work does not go on here. */
+    readonly trouble: (project: string) => string | undefined;
     /** Whether the engine's log can be emptied of what was erased. */
     readonly scrubs: boolean;
   };

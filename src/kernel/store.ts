@@ -146,6 +146,7 @@ export class Store {
         tables: options.sealedTables,
         erasures: options.erasures,
         wake: (project) => this.upkeep.wake(project),
+        trouble: (project) => this.upkeep.trouble(project),
         scrubs: options.engine.scrub !== undefined,
       },
       live: (project) => this.live?.status(project),

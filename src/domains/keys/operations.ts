@@ -99,6 +99,10 @@ export const rotate = mutation({
 const standing = z.object({
   rotation: model.rotation.nullable(),
   erasures: z.array(model.receipt).describe('The newest ones, and all that are pending'),
+  trouble: z
+    .string()
+    .nullable()
+    .describe('Why the process that was asked could not go on, the last time it tried'),
 });
 
 export const status = query({
@@ -124,12 +128,16 @@ function* standingOf(context: ReadContext): Work<z.output<typeof standing>> {
   const output = {
     rotation: row ? model.rotationView(row) : null,
     erasures: [...rows.values()].map(model.receiptView),
+    trouble: context.vault.trouble(context.project) ?? null,
   };
   if (!isFinished(output)) context.vault.wake(context.project);
   return output;
 }
 
-function isFinished({ rotation, erasures }: z.output<typeof standing>): boolean {
+function isFinished({
+  rotation,
+  erasures,
+}: Pick<z.output<typeof standing>, 'rotation' | 'erasures'>): boolean {
   return rotation?.state !== 'running' && erasures.every(({ state }) => state === 'done');
 }
 

@@ -112,7 +112,10 @@ async function follow(session: Session, output: Output) {
     const now = JSON.stringify([rotation?.done, rotation?.total, erasures.length]);
     if (now !== seen) [seen, since] = [now, performance.now()];
     if (performance.now() - since > patienceMs)
-      throw new RookeryError('TIMEOUT', `no progress for ${patienceMs / 1000} s: see "rookery keys status"`);
+      throw new RookeryError(
+        'TIMEOUT',
+        `no progress for ${patienceMs / 1000} s: ${standing.trouble ?? 'try again'}`,
+      );
     const pending = erasures.filter(({ state }) => state === 'pending').length;
     if (rotation?.state === 'running')
       progress.update(rotation.done, rotation.total ?? undefined, 'records sealed anew');

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { GroupCommit } from '../commit.ts';
 import { type ReadContext, type Services, WriteContext } from '../context.ts';
 import type { Engine } from '../engine.ts';
@@ -31,12 +31,18 @@ export interface UpkeepParts {
 export const keysTopic = 'keys';
 
 /** A rotator that was not heard of for so long is thought dead: somebody else may go on. */
-const leaseMs = 5000;
+const leaseMs = 2000;
 /** Rows looked at in one read: about a millisecond. */
 const pageRows = 1000;
-/** What is sealed anew in one transaction: about a millisecond, or one large record. */
-const chunkRows = 64;
+/**
+ * What is sealed anew in one transaction: as many rows as take this long, or one large record. Others who write wait
+ * for it, so afterwards there is a rest of the same length.
+ */
+const chunkMs = 2;
+const fewestRows = 4;
+const mostRows = 128;
 const chunkBytes = 256 * 1024;
+const longestRestMs = 20;
 
 interface Held {
   readonly holder: string;
@@ -57,6 +63,7 @@ export class Reencryption {
   readonly #project: string;
   readonly #signal: AbortSignal;
   #keptUntil = 0;
+  #rows = 16;
 
   constructor(parts: UpkeepParts, project: string, signal: AbortSignal) {
     this.#parts = parts;
@@ -90,10 +97,12 @@ export class Reencryption {
       found = new Map();
       sealed = 0;
       for await (const { table, rows } of this.#stale(held, old)) {
-        for (const chunk of chunksOf(rows)) {
+        for (let done = 0; done < rows.length; ) {
+          const chunk = chunkFrom(rows, done, this.#rows);
           const kept = await this.#seal(held, table, chunk, old);
           for (const id of kept) found.set(id, (found.get(id) ?? 0) + 1);
           sealed += chunk.length - kept.length;
+          done += chunk.length;
         }
       }
     } while (sealed > 0);
@@ -126,22 +135,29 @@ export class Reencryption {
   }
 
   /** Seals rows anew; answers the keys of those that it could not open. */
-  #seal(
+  async #seal(
     held: Held,
     table: SealedTable,
     rows: readonly ScannedRow[],
     old: ReadonlySet<string>,
   ): Promise<string[]> {
     const advance = (context: WriteContext, done: number) => this.#advance(context, held, done);
-    return this.#submit(function* (context) {
+    let tookMs = 0;
+    const unread = await this.#submit(function* (context) {
+      const started = performance.now();
       const kept: string[] = [];
       for (const row of rows) {
         const id = yield* reseal(context, table, placeOf(table, row), old);
         if (id !== undefined) kept.push(id);
       }
       yield* advance(context, rows.length - kept.length);
+      tookMs = performance.now() - started;
       return kept;
     });
+    const fitting = Math.round((rows.length * chunkMs) / Math.max(tookMs, 0.01));
+    this.#rows = Math.min(mostRows, Math.max(fewestRows, Math.min(2 * this.#rows, fitting)));
+    await delay(Math.min(tookMs, longestRestMs), undefined, { signal: this.#signal });
+    return unread;
   }
 
   async #keep(held: Held): Promise<void> {
@@ -248,18 +264,15 @@ function* recordEnd(context: WriteContext, rotation: RotationRow, unreadable: nu
   yield* context.record(subject, { facts });
 }
 
-function* chunksOf(rows: readonly ScannedRow[]): Generator<ScannedRow[]> {
-  let chunk: ScannedRow[] = [];
+function chunkFrom(rows: readonly ScannedRow[], start: number, most: number): ScannedRow[] {
+  const chunk: ScannedRow[] = [];
   let bytes = 0;
-  for (const row of rows) {
+  for (const row of rows.slice(start, start + most)) {
     chunk.push(row);
     bytes += row.bytes ?? 0;
-    if (chunk.length < chunkRows && bytes < chunkBytes) continue;
-    yield chunk;
-    chunk = [];
-    bytes = 0;
+    if (bytes >= chunkBytes) break;
   }
-  if (chunk.length > 0) yield chunk;
+  return chunk;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WriteContext } from '../context.ts';
-import { isRookeryError } from '../errors.ts';
+import { asRookeryError, isRookeryError } from '../errors.ts';
 import { readHead } from '../ledger/head.ts';
 import type { Work } from '../work.ts';
 import { keysTopic, Reencryption, type UpkeepParts } from './reencryption.ts';
@@ -27,6 +27,7 @@ export class Upkeep {
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   readonly #closing = new AbortController();
+  readonly #troubles = new Map<string, string>();
   readonly #epochs = new Map<string, number>();
   readonly #look: NodeJS.Timeout;
 
@@ -36,18 +37,32 @@ export class Upkeep {
     this.#look.unref();
   }
 
-  /** Sees to it that unfinished work of a project goes on. */
+  /** Sees to it that unfinished work of a project goes on, in a later turn: whoever asks may be inside a transaction. */
   wake(project: string): void {
-    // A failure stays with the store: the next call, or the server's next look, tries again.
-    void this.finish(project).catch(() => {});
+    setImmediate(() => {
+      // Told by `trouble`; whoever asks next has it tried again.
+      this.finish(project).catch(() => {});
+    });
+  }
+
+  /** Why work on a project could not go on, the last time that this process tried. */
+  trouble(project: string): string | undefined {
+    return this.#troubles.get(project);
   }
 
   /** Resolves once nothing is left to do in a project, whoever does it; rejects when it cannot be done. */
   async finish(project: string): Promise<void> {
-    await Promise.all([
-      this.#start(`rotation\n${project}`, () => this.#finishRotation(project)),
-      this.#start(`erasures\n${project}`, () => this.#finishErasures(project)),
-    ]);
+    try {
+      await Promise.all([
+        this.#start(`rotation\n${project}`, () => this.#finishRotation(project)),
+        this.#start(`erasures\n${project}`, () => this.#finishErasures(project)),
+      ]);
+      this.#troubles.delete(project);
+    } catch (error) {
+      const { code, message } = asRookeryError(error);
+      this.#troubles.set(project, `${code}: ${message}`);
+      throw error;
+    }
   }
 
   /** Goes on with what any process has left unfinished, in all projects. */

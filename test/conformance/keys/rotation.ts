@@ -132,6 +132,17 @@ export function rotationCases(harness: Harness): void {
     await sound(first);
   });
 
+  it('goes on when somebody asks how far it is', async () => {
+    const first = await harness.open();
+    await first.as('ada').memory.set({ key: 'k', value: 0, level: 'private' });
+    first.store.upkeep.wake = () => {};
+    await first.keys.rotate();
+    const second = await harness.again();
+    expect((await first.keys.status({ waitMs: 50 })).rotation).toMatchObject({ state: 'running' });
+    const { rotation, trouble } = await second.keys.status({ waitMs: 20_000 });
+    expect({ trouble, ...rotation }).toMatchObject({ state: 'done', done: 1, trouble: null });
+  });
+
   it('passes over what does not open, says so, and keeps its key from being retired', async () => {
     const rookery = await harness.open();
     const { memory } = rookery.as('ada');
