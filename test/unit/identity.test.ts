@@ -31,6 +31,8 @@ const reviewed = new Set([
   'roles.revoke agent',
   'roles.list agent',
   'keys.erase agent',
+  'loop.confidences agent',
+  'messages.list sender',
 ]);
 
 /** The operations that would take an identity from their input. */

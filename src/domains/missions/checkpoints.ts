@@ -161,7 +161,9 @@ export const recover = mutation({
     missionId: missionId.optional().describe('In place of an id: the newest checkpoint of this mission'),
     dryRun: z.boolean().default(false).describe('Only say what would be done'),
     force: z.boolean().default(false).describe('Take locks that others have now'),
-    agent: schema.agentId.optional().describe('Who goes on, where it is not the caller; kept in the event'),
+    continuedBy: schema.agentId
+      .optional()
+      .describe('The agent that goes on, as the caller says; kept in the event beside the caller'),
   }),
   output: model.recovered.nullable(),
   access: 'write',

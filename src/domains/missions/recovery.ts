@@ -25,7 +25,7 @@ export interface Recovery {
   /** Locks that others have now are taken from them. */
   readonly force: boolean;
   /** Who goes on, where it is not the caller. */
-  readonly agent?: string | undefined;
+  readonly continuedBy?: string | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export function* recover(context: WriteContext, row: CheckpointRow, how: Recover
     const decision = decideMessage(message, yield* statusOf(context, message.id));
     if (outcome.take('messages', decision)) yield* requeueMessage(context, message.id);
   }
-  if (outcome.succeeded && !how.dryRun) yield* consume(context, row, outcome, how.agent ?? context.agent);
+  if (outcome.succeeded && !how.dryRun) yield* consume(context, row, outcome, how.continuedBy);
   return outcome.result();
 }
 
@@ -153,7 +153,12 @@ function* recoverLock(context: WriteContext, outcome: Outcome, lock: LockSnapsho
 }
 
 /** The first recovery without errors marks the checkpoint; each has its event. */
-function* consume(context: WriteContext, row: CheckpointRow, outcome: Outcome, agent: string): Work<void> {
+function* consume(
+  context: WriteContext,
+  row: CheckpointRow,
+  outcome: Outcome,
+  continuedBy: string | undefined,
+): Work<void> {
   if (row.consumed_at === null)
     yield* put(context, checkpointKind, row, { ...row, consumed_at: isoTime(context.now) });
   const mission = (yield* missionRows.byId(context.project, row.mission_id))!;
@@ -162,7 +167,8 @@ function* consume(context: WriteContext, row: CheckpointRow, outcome: Outcome, a
     type: 'fleet_recovered',
     data: {
       checkpoint_id: row.id,
-      recovered_by: agent,
+      recovered_by: context.agent,
+      continued_by: continuedBy ?? context.agent,
       forced: outcome.how.force,
       sorties_restored: restored.sorties,
       locks_restored: restored.locks,

@@ -126,7 +126,7 @@ export async function prune(
 export interface Recovering {
   readonly dryRun: boolean;
   readonly force: boolean;
-  readonly agent?: string | undefined;
+  readonly continuedBy?: string | undefined;
 }
 
 /** Recovers from a checkpoint, which is taken back from its copy first where the row is lost. */

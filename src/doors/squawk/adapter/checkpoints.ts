@@ -91,7 +91,7 @@ export function checkpointTable(as: As, copies: CheckpointCopies | undefined) {
       { dryRun = false, forceLocks = false, agentId }: RestoreOptions = {},
     ): Promise<RestoreResult | null> {
       const wanted = 'id' in which ? { id: which.id } : { missionId: which.mission_id };
-      const how = { dryRun, force: forceLocks, agent: known(agentId) };
+      const how = { dryRun, force: forceLocks, continuedBy: known(agentId) };
       const recovered = await recover(as(), wanted, how, copies);
       return recovered && restoreResultOf(recovered);
     },

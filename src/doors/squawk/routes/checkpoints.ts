@@ -93,11 +93,11 @@ function recovery(path: RegExp): Endpoint {
     async run(exchange) {
       const id = exchange.parameter(notFound());
       const body = exchange.hasBody ? await exchange.body() : {};
-      const agent = isText(body['agent_id']) ? body['agent_id'] : undefined;
+      const continuedBy = isText(body['agent_id']) ? body['agent_id'] : undefined;
       const how = {
         dryRun: flag(body, 'dry_run', 'dryRun'),
         force: flag(body, 'force', 'forceLocks'),
-        agent,
+        continuedBy,
       };
       const recovered = await orMissing(recoverFrom(exchange.invoke, { id }, how, exchange.copies), notFound);
       const { checkpoint_id, mission_id, success, recovery_context, restored, errors, warnings } =
