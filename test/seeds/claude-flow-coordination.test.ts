@@ -52,8 +52,10 @@ it('is woken by an acknowledgement of another process', async () => {
   const path = join(temporaryFolder(), 'loop.db');
   const lead = coordinatorOn(path, 'lead');
   await lead.initialize();
-  const waiting = lead.waitForAcks(['one'], 'signal-1', 30_000);
   const child = start('test/seeds/children/coordinator.ts', [path, hmacSecret, 'one', 'lead']);
+  expect((await child.lines.next()).value).toBe('ready');
+  const waiting = lead.waitForAcks(['one'], 'signal-1', 30_000);
+  child.process.stdin!.write('go\n');
   const acks = await waiting;
   expect(acks.get('one')).toMatchObject({ coordinatorId: 'one', status: 'received' });
   expect(child.stderr()).toBe('');
