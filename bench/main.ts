@@ -11,6 +11,7 @@ import { redisBenches } from './rows/redis.ts';
 import { signalBenches } from './rows/signals.ts';
 import { storageBenches } from './rows/storage.ts';
 import { vaultBenches } from './rows/vault.ts';
+import { voteBenches } from './rows/votes.ts';
 import { wakeupBenches } from './rows/wakeups.ts';
 import { workBenches } from './rows/work.ts';
 import { footnotesOf, tableOf, verdictOf } from './table.ts';
@@ -23,6 +24,7 @@ const benches: readonly Bench[] = [
   ...lockBenches,
   ...signalBenches,
   ...workBenches,
+  ...voteBenches,
   ...wakeupBenches,
   ...httpBenches,
   ...storageBenches,

@@ -3,7 +3,7 @@ import { RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { equalBytes, hmac } from '../../kernel/vault/primitives.ts';
 import type { Work } from '../../kernel/work.ts';
-import { type AcknowledgeInput, type Acknowledgement, provenText } from './model.ts';
+import { type AcknowledgeInput, type Acknowledgement, isDue, provenText } from './model.ts';
 import { end, find, findToChange, labelsOf, scopeOf, settle, subjectOf, topicOf } from './signals.ts';
 import {
   answerAs,
@@ -93,7 +93,8 @@ export function* answer(context: WriteContext, input: AcknowledgeInput): Work<Ac
   }
   if (own.answer === 'acked' || own.answer === 'refused')
     return yield* acknowledgementOf(context, own, signal);
-  yield* settle(context, signal);
+  // Whether the others still can is nothing to this target: 500 of them would count each other 250,000 times.
+  if (isDue(signal, context.now)) yield* end(context, signal, 'timed_out');
   yield* store(context, own, signal, input);
   yield* count(context, own, signal);
   context.tx.touch(topicOf(signal.id));
