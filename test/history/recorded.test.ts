@@ -52,7 +52,7 @@ const rounds = process.env['ROOKERY_FAULTS'] === 'all' ? 2500 : 40;
 
 describe('recorded histories of memory, locks, queues, votes and claims', () => {
   it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, TK1, TK3, C1]', {
-    timeout: rounds * 1500,
+    timeout: Math.max(240_000, rounds * 1500),
   }, async () => {
     const judged = judge(await record(rounds));
     expect(judged.violations).toEqual([]);

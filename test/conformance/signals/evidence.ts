@@ -38,6 +38,7 @@ export function evidenceSuite(harness: Harness): void {
       'signals.send private low',
       'signals.acknowledge private low',
       'signals.timeout private medium',
+      'signals.wait private low',
       'signals.remove private low',
     ]);
     expect(JSON.stringify(mine)).not.toContain(id);
