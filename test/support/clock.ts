@@ -34,3 +34,13 @@ export class ManualClock implements Clock {
     }
   }
 }
+
+const hurry = 30;
+
+/** A clock that runs thirty times as fast, the same in every process that is given the same beginning. */
+export function hurried(start: number): Clock {
+  return {
+    now: () => start + Math.round((Date.now() - start) * hurry),
+    monotonic: () => performance.now() * hurry,
+  };
+}

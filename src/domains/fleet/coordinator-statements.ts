@@ -111,6 +111,11 @@ const selectIdle = statement(`
 export const idleCoordinators = (project: string, after: string, idleSince: number, limit: number) =>
   many<CoordinatorRow>(selectIdle, [project, after, idleSince, limit]);
 
+const countPosts = statement(`
+  SELECT count(*) AS n FROM coordinators WHERE project_id = $1 AND agent_id = $2 AND status <> 'replaced'`);
+/** How many posts an agent holds, or has died in. */
+export const postsOf = (project: string, agent: string) => one<{ n: number }>(countPosts, [project, agent]);
+
 const deleteOne = statement('DELETE FROM coordinators WHERE project_id = $1 AND id = $2');
 export const dropCoordinator = (project: string, id: string) => change(deleteOne, [project, id]);
 

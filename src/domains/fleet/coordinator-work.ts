@@ -72,7 +72,7 @@ export function* finishWork(context: WriteContext, coordinator: string, item: st
 
 function* forget(context: WriteContext, row: WorkRow): Work<void> {
   yield* dropWork(context.project, row.id);
-  yield* context.record(workSubject(row.id), { facts: { deleted: 1 } });
+  yield* context.record(workSubject(row.id), { revision: [1, 2], facts: { deleted: 1 } });
   context.tx.touch(`coordinators/${row.coordinator_id}`);
 }
 

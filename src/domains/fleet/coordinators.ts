@@ -6,6 +6,7 @@ import { invalid, notFound, RookeryError } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
+import { adoptSignalsOf } from '../signals/operations.ts';
 import * as model from './coordinator-model.ts';
 import {
   assertHolds,
@@ -22,6 +23,7 @@ import {
   coordinatorById,
   coordinatorsAfter,
   dropCoordinator,
+  postsOf,
   type WorkRow,
   workAfter,
 } from './coordinator-statements.ts';
@@ -236,7 +238,13 @@ export const takeOver = mutation({
     successor: id.optional().describe('Id of the successor; made up when left out'),
   }),
   output: z
-    .object({ successor: z.string(), token: z.int(), moved: z.int(), replaces: z.string() })
+    .object({
+      successor: z.string(),
+      token: z.int(),
+      moved: z.int().describe('Pieces of work'),
+      signals: z.int().describe('Open signals of the former holder, where it held no other post'),
+      replaces: z.string(),
+    })
     .nullable(),
   access: 'write',
   risk: 'high',
@@ -261,7 +269,10 @@ export const takeOver = mutation({
     const change = { operation: 'coordinators.takeOver', action: 'coordinator_takeover' };
     yield* transition(context, row, { status: 'replaced', successor, timed_out_at: null }, change);
     const moved = yield* moveWork(context, row.id, successor);
-    return { successor, token: heir.fencing_token, moved, replaces: row.id };
+    // Signals belong to an agent: they follow the post of one that has no other.
+    const follow = (yield* postsOf(context.project, row.agent_id))!.n === 0;
+    const signals = follow ? yield* adoptSignalsOf(context, row.agent_id, heir.agent_id) : 0;
+    return { successor, token: heir.fencing_token, moved, signals, replaces: row.id };
   },
 });
 
@@ -300,7 +311,7 @@ export const cleanup = mutation({
       throw new RookeryError('REVISION_CONFLICT', `coordinator ${row.id} is active`, { id: row.id });
     const forgotten = yield* forgetWork(context, row.id);
     yield* dropCoordinator(context.project, row.id);
-    yield* context.record(coordinatorSubject(row.id), { facts: { deleted: 1 } });
+    yield* context.record(coordinatorSubject(row.id), { revision: [1, 2], facts: { deleted: 1 } });
     context.tx.touch(coordinatorsTopic);
     return { removed: 1 + forgotten };
   },

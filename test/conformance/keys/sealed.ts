@@ -67,6 +67,7 @@ export async function fillTables(rookery: Rookery): Promise<void> {
   const asked = { type: 't', targets: ['bob'], payload: 'sent' };
   const { id: signal } = await ada.signals.send(asked);
   await rookery.as('bob').signals.acknowledge({ signal, signature: 'signed' });
+  await ada.fleet.leaveNotes({ notes: 'left' });
   const target = { type: 'task', id: 'x' } as const;
   const { id: proposal } = await ada.votes.propose({ title: 'put', target, level: 'private' });
   await ada.votes.cast({ proposal, choice: 'accept', reason: 'said' });
@@ -89,6 +90,7 @@ export function sealedTableCases(harness: Harness): void {
     expect(found.get('signal_targets')).toEqual([expect.stringContaining('signed')]);
     expect(found.get('proposals')).toEqual([expect.stringContaining('put')]);
     expect(found.get('ballots')).toEqual([expect.stringContaining('said')]);
+    expect(found.get('agent_notes')).toEqual(['"left"']);
     const loop = ['loop_confidences', 'loop_consensus', 'loop_votes', 'loop_decisions'];
     expect(loop.map((table) => found.get(table)!.length)).toEqual([1, 1, 2, 1]);
   });
