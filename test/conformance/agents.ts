@@ -110,7 +110,10 @@ export function agentsSuite(harness: Harness): void {
     });
     expect((await rookery.audit.verify()).findings).toEqual([]);
     await execute(rookery, 'UPDATE agent_performance SET tasks_completed = 100');
-    expect((await rookery.audit.verify()).findings).toMatchObject([{ subject: 'figures of a' }]);
+    const { findings } = await rookery.audit.verify();
+    expect(new Set(findings.map(({ kind, subject }) => `${kind} ${subject}`))).toEqual(
+      new Set(['state-changed figures of a']),
+    );
   });
 
   it('makes inactive who was silent for long, and nobody else [PR-x2]', async () => {
