@@ -38,7 +38,7 @@ export class PermissionAnswers {
     const key = `${question.resourceType}\n${question.level}\n${question.act}\n${question.agent}`;
     const known = this.#remembered.get(key);
     if (known !== undefined && known.epoch === epoch && now < known.until) return known.decision;
-    const found = engine.readSync(() => decision({ project: this.#project, now }, question));
+    const found = engine.readSync(() => decision({ project: this.#project, now }, question), false);
     if (this.#remembered.size >= answersMax) this.#remembered.clear();
     const latest = now + answersKeptMs;
     const until = found.until === null ? latest : Math.min(found.until, latest);

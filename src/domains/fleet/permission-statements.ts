@@ -50,18 +50,22 @@ const updateRevoked = statement(`
 export const revokePermission = (project: string, row: PermissionRow) =>
   change(updateRevoked, [project, row.id, row.revoked_at, row.seq]);
 
+// One statement, so that it needs no transaction around it to see one state of the store.
 const selectInForce = statement(`
-  SELECT p.acts, p.expires_at FROM agent_permissions p
+  SELECT m.scope, m.expires_at, '' AS acts FROM memberships m
+  WHERE m.project_id = $1 AND m.agent_id = $2 AND ${notPast('m', '$5')}
+  UNION ALL
+  SELECT '' AS scope, p.expires_at, p.acts FROM agent_permissions p
   WHERE p.project_id = $1 AND p.agent_id = $2 AND p.resource_type = $3 AND p.level = $4 AND p.revoked_at IS NULL
     AND ${notPast('p', '$5')}
-  ORDER BY p.id LIMIT 1000`);
-/** What was given to an agent for one kind of resource in one kind of audience, and counts now. */
-export const permissionsInForce = (
+  LIMIT 2000`);
+/** The memberships of an agent (with a scope), and what was given to it for one kind of resource (with acts), in force. */
+export const standingInForce = (
   project: string,
   asked: { readonly agent: string; readonly resourceType: string; readonly level: string },
   now: number,
 ) =>
-  many<Pick<PermissionRow, 'acts' | 'expires_at'>>(selectInForce, [
+  many<{ scope: string; expires_at: number | null; acts: string }>(selectInForce, [
     project,
     asked.agent,
     asked.resourceType,

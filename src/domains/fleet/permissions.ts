@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { agentSubject } from '../../kernel/access/identity.ts';
-import { type Level, scopes } from '../../kernel/access/model.ts';
-import { agentById, membershipsAt } from '../../kernel/access/statements.ts';
+import { type Level, type Membership, scopes } from '../../kernel/access/model.ts';
+import { agentById } from '../../kernel/access/statements.ts';
 import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
 import { notFound } from '../../kernel/errors.ts';
 import { limits } from '../../kernel/limits.ts';
@@ -14,8 +14,8 @@ import {
   type PermissionRow,
   permissionById,
   permissionsAfter,
-  permissionsInForce,
   revokePermission as revokeRow,
+  standingInForce,
 } from './permission-statements.ts';
 import { activeReader, isAdministrator } from './registry.ts';
 import { endOf, leads } from './roles.ts';
@@ -149,9 +149,12 @@ export function* decision(
   { project, now }: { readonly project: string; readonly now: number },
   question: model.Question,
 ): Work<model.Decision> {
-  const memberships = yield* membershipsAt(project, question.agent, now);
-  const rows = yield* permissionsInForce(project, question, now);
-  const given = rows.map((row) => ({ acts: JSON.parse(row.acts) as string[], expiresAt: row.expires_at }));
+  const memberships: Membership[] = [];
+  const given: model.Given[] = [];
+  for (const { scope, acts, expires_at: expiresAt } of yield* standingInForce(project, question, now)) {
+    if (acts === '') memberships.push({ scope, expiresAt });
+    else given.push({ acts: JSON.parse(acts) as string[], expiresAt });
+  }
   return model.decide(question, memberships, given);
 }
 
