@@ -217,7 +217,7 @@ class Batch {
     for (const writes of this.#projects.values()) {
       if (outbox) yield* outbox.leave(writes.head, writes, writes.changes);
       if (!writes.dirty) continue;
-      writes.texts = yield* appendEntries(writes.head, writes.changes);
+      writes.texts = yield* appendEntries(writes.head, writes.changes, this.#options.authenticate);
       yield* storeHead(writes.head, this.#options.authenticate);
     }
   }

@@ -58,7 +58,7 @@ function* retireEmpty(context: WriteContext, row: KeyRow, reason: string): Work<
 
 /**
  * Counts in the transaction that acts on the answer. Where a rotation has found the key empty, nobody has used it since;
- * elsewhere this looks through every table once (1.5 s for a million records).
+ * elsewhere this looks through every table once.
  */
 function* recordsUnder(context: WriteContext, row: KeyRow): Work<number> {
   if (row.emptied_at !== null) return 0;

@@ -1,8 +1,8 @@
-import { levels } from '../access/model.ts';
 import { isoTime } from '../clock.ts';
 import { change, type Parameter, statement, type Work } from '../work.ts';
 import { type Change, encodeEntry } from './entry.ts';
 import type { Head } from './head.ts';
+import { type LabelRow, labelColumns, labelRowOf, labelsCode } from './labels.ts';
 import { leafHash, tileHeight } from './tree.ts';
 
 const columns = 'project_id, seq, timestamp, agent_id, operation, status, scope, entry, leaf, created_at';
@@ -25,11 +25,9 @@ const chunk = 8;
 const insertOne = insertEntries(1);
 const insertChunk = insertEntries(chunk);
 
-const labelColumns =
-  'action, category, entity_type, entity_id, swarm_id, changed_by, acl_level, risk_level, metadata';
 const insertLabelled = statement(`
-  INSERT INTO audit_log (${columns}, ${labelColumns})
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3, $10, $11, $12, $13, $14, $4, $15, $16, $17)`);
+  INSERT INTO audit_log (${columns}, ${labelColumns.join(', ')})
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3, $10, $11, $12, $13, $14, $15, $16, $17, $18)`);
 
 const insertTile = statement(`
   INSERT INTO ledger_tiles (project_id, level, tile, hash) VALUES ($1, $2, $3, $4)`);
@@ -41,12 +39,14 @@ const insertTile = statement(`
 export function* appendEntries(
   head: Head,
   changes: readonly { readonly change: Change; readonly unit: number }[],
+  authenticate: (bytes: Uint8Array) => Uint8Array,
 ): Work<string[]> {
   const tiles: Parameter[][] = [];
   const texts: string[] = [];
-  const rowOf = ({ change: entry, unit }: (typeof changes)[number]): Parameter[] => {
+  const rowOf = ({ change: entry, unit }: (typeof changes)[number], labels?: LabelRow): Parameter[] => {
     const seq = head.frontier.size + 1;
-    const text = encodeEntry({ log: head.project, seq, time: head.clockMs, unit }, entry);
+    const code = labels && labelsCode(labels, authenticate);
+    const text = encodeEntry({ log: head.project, seq, time: head.clockMs, unit }, entry, code);
     const leaf = leafHash(text);
     texts.push(text);
     head.frontier.append(leaf, (height, root) => {
@@ -59,11 +59,13 @@ export function* appendEntries(
   };
   let rows: Parameter[][] = [];
   for (const item of changes) {
-    const row = rowOf(item);
-    if (item.change.labels) {
+    const { labels } = item.change;
+    const labelRow = labels && labelRowOf(item.change, labels);
+    const row = rowOf(item, labelRow);
+    if (labelRow) {
       yield* insertRows(rows);
       rows = [];
-      yield* change(insertLabelled, [...row, ...labelsOf(item.change)]);
+      yield* change(insertLabelled, [...row, ...labelColumns.map((column) => labelRow[column])]);
     } else rows.push(row);
   }
   yield* insertRows(rows);
@@ -77,19 +79,4 @@ function* insertRows(rows: readonly Parameter[][]): Work<void> {
     yield* change(insertChunk, rows.slice(done, done + chunk).flat());
   }
   for (; done < rows.length; done++) yield* change(insertOne, rows[done]!);
-}
-
-function labelsOf({ labels, level, risk }: Change): Parameter[] {
-  const { action, category, entityType, entityId, swarm = null, details } = labels!;
-  const more = details ? JSON.stringify(details) : null;
-  return [
-    action,
-    category,
-    entityType,
-    entityId,
-    swarm,
-    levels.indexOf(labels!.level ?? level) + 1,
-    risk,
-    more,
-  ];
 }

@@ -32,7 +32,7 @@ export interface Change {
 
 /**
  * What plain SQL finds an entry by, in the columns that seed 000 gives `audit_log`. Names in clear and no contents;
- * beside the entry, not in it: neither hashed nor exported.
+ * beside the entry, not in it, and not exported: the entry has a code over them.
  */
 export interface Labels {
   readonly action: string;
@@ -52,6 +52,8 @@ export interface Entry {
   readonly commitment?: string;
   readonly decision: 'allow' | 'deny';
   readonly facts?: Readonly<Record<string, number>>;
+  /** Keyed code over the labels beside the entry, see `labels.ts`; absent where it has none. */
+  readonly labels?: string;
   readonly level: Level;
   readonly log: string;
   readonly op: string;
@@ -82,13 +84,14 @@ export interface Place {
  * listed here in code-unit order, so `JSON.stringify` already yields the canonical form at a fifth of the cost of a
  * general canonicaliser; a property test holds the two equal.
  */
-export function encodeEntry(place: Place, change: Change): string {
+export function encodeEntry(place: Place, change: Change, labels?: string): string {
   const { log, seq, time, unit } = place;
   return JSON.stringify({
     actor: change.actor,
     commitment: change.commitment,
     decision: change.decision,
     facts: change.facts && sortMembers(change.facts),
+    labels,
     level: change.level,
     log,
     op: change.operation,

@@ -1,4 +1,5 @@
 import { change, many, one, statement } from '../work.ts';
+import { type LabelRow, labelColumns, unusedColumns } from './labels.ts';
 
 /** The statements of reading, signing and verifying the ledger; `append.ts` and `head.ts` write it. */
 
@@ -72,7 +73,7 @@ export const addCheckpoint = (project: string, row: CheckpointRow) =>
   change(insertCheckpoint, [project, row.size, row.root, row.note, row.created_at]);
 
 /** A row of the ledger with everything that verification compares. */
-export interface EntryRow {
+export interface EntryRow extends LabelRow, Readonly<Record<(typeof unusedColumns)[number], string | null>> {
   seq: number;
   timestamp: string;
   agent_id: string;
@@ -90,7 +91,7 @@ export interface EntryRow {
 
 const entryColumns = (leaf: string) => `
   SELECT seq, timestamp, agent_id, operation, status, scope, entry, ${leaf} AS leaf, duration_ms,
-    error_message, context_json, created_at
+    error_message, context_json, created_at, ${[...labelColumns, ...unusedColumns].join(', ')}
   FROM audit_log WHERE project_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`;
 const selectEntries = statement(entryColumns('lower(hex(leaf))'), {
   when: 'postgres',

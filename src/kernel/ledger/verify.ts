@@ -5,6 +5,7 @@ import { decodeEntry, type Entry } from './entry.ts';
 import { Erasures } from './erasures.ts';
 import { type FindingKind, Report, type Verified } from './findings.ts';
 import { Fold } from './fold.ts';
+import { labelColumns, labelsCode, unusedColumns } from './labels.ts';
 import { differing, type StateCheck, StateComparison } from './state.ts';
 import { type EntryRow, entriesAfter, entryRowsBetween, newestSeq, unsealedCount } from './statements.ts';
 import { leafHashText } from './tree.ts';
@@ -48,7 +49,7 @@ export function* verifyLedger(options: VerifyOptions): Steps<Verified> {
     yield function* () {
       const rows = yield* entryRowsBetween(project, tree.position, tree.size, pageSize);
       yield* tree.take(rows, (row) => {
-        const entry = readRow(project, row, report);
+        const entry = readRow(project, row, { report, authenticate: keyring.authenticate });
         report.entries++;
         if (typeof entry?.resource !== 'string') return;
         erasures.see(entry);
@@ -114,7 +115,11 @@ function* forgetNewer(project: string, fold: Fold, erasures: Erasures, size: num
 }
 
 /** The entry of a row, after everything that can be said of the row alone. */
-function readRow(project: string, row: EntryRow, report: Report): Entry | undefined {
+function readRow(
+  project: string,
+  row: EntryRow,
+  { report, authenticate }: { report: Report; authenticate: (bytes: Uint8Array) => Uint8Array },
+): Entry | undefined {
   const find = (message: string) => {
     const kind: FindingKind = 'entry-changed';
     report.add({ kind, project, seq: row.seq, subject: `entry ${row.seq}`, message });
@@ -127,7 +132,7 @@ function readRow(project: string, row: EntryRow, report: Report): Entry | undefi
   } catch (error) {
     return void find(error instanceof SyntaxError ? 'its text is not JSON' : (error as Error).message);
   }
-  const columns = differences(project, row, entry);
+  const columns = differences(project, row, entry) + differingLabels(row, entry, authenticate);
   if (columns !== '') find(`its text and its columns differ:${columns}`);
   return entry;
 }
@@ -147,6 +152,18 @@ function differences(project: string, row: EntryRow, entry: Entry): string {
     differing('context_json', row.context_json, null) +
     differing('created_at', row.created_at, time)
   );
+}
+
+/** Labels are as the entry's code says; an entry without one has none. */
+function differingLabels(
+  row: EntryRow,
+  entry: Entry,
+  authenticate: (bytes: Uint8Array) => Uint8Array,
+): string {
+  const unused = unusedColumns.map((column) => differing(column, row[column], null)).join('');
+  if (entry.labels === undefined)
+    return unused + labelColumns.map((column) => differing(column, row[column], null)).join('');
+  return unused + differing('labels', labelsCode(row, authenticate), entry.labels);
 }
 
 function kindOf(resource: string): string {

@@ -2,7 +2,8 @@ import { type Migration, portable } from './migration.ts';
 
 /**
  * What seed 000 gives `audit_log` beside the columns of seed 004: nullable, filled for the operations that its queries
- * look for. They stand beside the entry and are not hashed with it.
+ * look for. They stand beside the entry, which
+ * has a code over them.
  */
 const columns = [
   'entity_id TEXT',
