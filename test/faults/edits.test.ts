@@ -6,13 +6,16 @@ import { verifyStore } from '../../src/kernel/ledger/verify-store.ts';
 import { openRookery } from '../../src/rookery.ts';
 import { rawOver, Victim } from '../support/tampering.ts';
 
-/** Tables that verification answers for, with the columns that say nothing: row numbers and when a note was signed. */
+/**
+ * Tables that verification answers for, with the columns that say nothing: row numbers, when a note was signed, how often
+ * something was read, and whether Redis follows.
+ */
 const tables: Readonly<Record<string, readonly string[]>> = {
   audit_log: ['id'],
-  ledger_heads: [],
+  ledger_heads: ['relayed'],
   ledger_tiles: [],
   ledger_checkpoints: ['created_at'],
-  memory: [],
+  memory: ['access_count'],
   memory_history: [],
 };
 const edits = Number(process.env['ROOKERY_EDITS'] ?? 120);
