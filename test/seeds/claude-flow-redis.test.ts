@@ -157,6 +157,45 @@ onRedis('the system with Redis', (server) => {
     });
   });
 
+  it('leaves no connection behind where Redis goes away again while it is subscribing anew [CF-R44]', async () => {
+    const coordinators = Array.from(
+      { length: 4 },
+      (_, i) =>
+        new RedisCoordinator({ redisConfig: { port: server().port }, swarmId: 's6', agentId: `c${i}` }),
+    );
+    for (const coordinator of coordinators) coordinator.on('error', () => {});
+    await Promise.all(coordinators.map((coordinator) => coordinator.initialize()));
+    const back = () => until('all are back', () => coordinators.every(({ isConnected }) => isConnected));
+    for (let i = 0; i < 4; i++) {
+      await server().restart();
+      await back();
+    }
+    // Whatever was interrupted, each listens to everything in the end, once.
+    const heard = coordinators.map(() => 0);
+    for (const [i, coordinator] of coordinators.entries())
+      await coordinator.subscribe('sqlite', () => heard[i]!++);
+    const client = server().client();
+    const message = () =>
+      JSON.stringify(envelopeOf({ swarmId: 's6', senderId: 'x' }, '', { type: 'schema_update' }, {}));
+    await until('all have subscribed', async () => {
+      const reply = await client.pubsub(
+        'NUMSUB',
+        'swarm:s6:sqlite',
+        'swarm:s6:coordination',
+        'swarm:global:coordination',
+      );
+      return JSON.stringify((reply as unknown[]).filter((count) => typeof count === 'number')) === '[4,4,4]';
+    });
+    await client.publish('swarm:s6:sqlite', message());
+    await until('all have heard', () => heard.every((count) => count > 0));
+    expect(heard).toEqual([1, 1, 1, 1]);
+    await Promise.all(coordinators.map((coordinator) => coordinator.shutdown()));
+    await until('no connection is left but that of the test', async () => {
+      const list = (await client.client('LIST')) as string;
+      return !list.includes('name=rookery');
+    });
+  });
+
   it('takes its server from the options, the flat names or a client [CF-R44]', async () => {
     const flat = new RedisCoordinator({ redisHost: '127.0.0.1', redisPort: server().port, swarmId: 's5' });
     await flat.initialize();

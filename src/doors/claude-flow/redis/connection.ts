@@ -3,6 +3,17 @@ import type { RedisPort, RedisState, RedisSubscriber } from '../../../kernel/liv
 type Listener = (message: string) => void;
 
 /**
+ * One subscriber and what it is being told to listen to. The two are apart because it has to be closed however far it
+ * has come: one that is forgotten while it subscribes goes on connecting for ever.
+ */
+interface Listening {
+  readonly subscriber: Promise<RedisSubscriber>;
+  readonly ready: Promise<void>;
+}
+
+const retryMs = 50;
+
+/**
  * Channels over a port that comes and goes. While the server is away there is no subscription, and nothing that keeps the
  * process alive; each time it is back, every channel is subscribed anew, once.
  */
@@ -10,7 +21,8 @@ export class ChannelConnection {
   readonly #port: RedisPort;
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #stop: () => void;
-  #subscriber: Promise<RedisSubscriber> | undefined;
+  #listening: Listening | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(port: RedisPort) {
@@ -23,16 +35,16 @@ export class ChannelConnection {
   async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
     const known = this.#listeners.get(channel);
     this.#listeners.set(channel, (known ?? new Set()).add(listener));
-    await (await this.#current())?.subscribe(channel, listener);
+    await this.#tell((subscriber) => subscriber.subscribe(channel, listener));
     return async () => {
       this.#listeners.get(channel)?.delete(listener);
-      await (await this.#current())?.unsubscribe(channel, listener);
+      await this.#tell((subscriber) => subscriber.unsubscribe(channel, listener));
     };
   }
 
-  /** Resolves when all channels are subscribed that were asked for so far. */
+  /** Resolves when all channels are subscribed that were asked for so far, or the server has gone away. */
   async settled(): Promise<void> {
-    await this.#current();
+    await this.#listening?.ready.catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -42,25 +54,47 @@ export class ChannelConnection {
   }
 
   #become(state: RedisState): void {
-    if (state === 'connected' && !this.#closed) this.#subscriber ??= this.#begin();
+    if (state === 'connected' && !this.#closed) this.#begin();
     else void this.#drop();
   }
 
-  async #begin(): Promise<RedisSubscriber> {
-    const subscriber = await this.#port.subscriber();
-    for (const [channel, listeners] of this.#listeners)
-      for (const listener of listeners) await subscriber.subscribe(channel, listener);
-    return subscriber;
+  #begin(): void {
+    if (this.#listening) return;
+    const subscriber = this.#port.subscriber();
+    const listening = { subscriber, ready: this.#subscribeAll(subscriber) };
+    this.#listening = listening;
+    listening.ready.catch(() => this.#beginAgain(listening));
   }
 
-  /** Undefined while the server is away. */
-  async #current(): Promise<RedisSubscriber | undefined> {
-    return await this.#subscriber?.catch(() => undefined);
+  async #subscribeAll(opening: Promise<RedisSubscriber>): Promise<void> {
+    const subscriber = await opening;
+    for (const [channel, listeners] of this.#listeners)
+      for (const listener of listeners) await subscriber.subscribe(channel, listener);
+  }
+
+  /** The subscriber was lost before it listened to everything, and the server may not have gone away with it. */
+  #beginAgain(failed: Listening): void {
+    if (this.#listening !== failed) return;
+    void this.#drop();
+    this.#retry = setTimeout(() => this.#become(this.#port.state), retryMs);
+    this.#retry.unref();
+  }
+
+  /** What fails because the subscriber was lost is done by the next one, which begins with everything that is listened to. */
+  async #tell(what: (subscriber: RedisSubscriber) => Promise<void>): Promise<void> {
+    const listening = this.#listening;
+    if (!listening) return;
+    try {
+      await what(await listening.subscriber);
+    } catch (error) {
+      if (this.#listening === listening && this.#port.state === 'connected') throw error;
+    }
   }
 
   async #drop(): Promise<void> {
-    const dropped = this.#current();
-    this.#subscriber = undefined;
-    await (await dropped)?.close();
+    clearTimeout(this.#retry);
+    const dropped = this.#listening;
+    this.#listening = undefined;
+    await (await dropped?.subscriber.catch(() => undefined))?.close();
   }
 }
