@@ -46,13 +46,14 @@ describe('Postgres URLs', () => {
     });
   });
 
-  it('says how to install the driver where it is missing', async () => {
+  it('says how to install a driver that is missing, of Postgres or of Redis', async () => {
     const { stdout } = await run('test/faults/children/open-without-driver.ts');
-    expect(JSON.parse(stdout)).toMatchObject({
-      code: 'MISSING_PACKAGE',
-      package: 'pg',
-      install: 'npm install pg',
-    });
+    const [pg, redis] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(pg).toMatchObject({ code: 'MISSING_PACKAGE', package: 'pg', install: 'npm install pg' });
+    expect(redis).toMatchObject({ code: 'MISSING_PACKAGE', install: 'npm install ioredis' });
   });
 });
 

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { itemIn } from '../../../src/domains/memory/statements.ts';
 import { entriesAfter } from '../../../src/kernel/ledger/statements.ts';
+import { sealedOf } from '../../../src/kernel/vault/shown.ts';
 import type { Harness } from '../../engines/index.ts';
 import type { RedisServer } from '../../engines/redis.ts';
 import { dumpOf, feedOf, range, relayed } from '../../support/redis.ts';
@@ -59,6 +61,46 @@ export function copySuite({ engine, open, again }: Harness, server: () => RedisS
     }
     expect([...(await dumpOf(client)).values(), ...heard].join('\n')).not.toContain('hidden');
     expect(heard.length).toBeGreaterThan(0);
+  });
+
+  it('shows the same from the tables as it did from what was written, after it was emptied [DW3]', async () => {
+    const client = server().client();
+    await client.flushall();
+    const rookery = await open({ redis: server().url, dualWrite: true });
+    await rookery.memory.set({ key: 'open', value: { a: ['é', 1] } });
+    await rookery.memory.set({ key: 'hidden', value: 'x'.repeat(3000), level: 'private' });
+    await rookery.memory.set({ key: 'short', value: 1, ttl: 500 });
+    await rookery.memory.incr({ key: 'number', by: 3 });
+    await rookery.memory.expire({ key: 'number', ttl: 500 });
+    await rookery.memory.set({ key: 'gone', value: 1 });
+    await rookery.memory.delete({ key: 'gone' });
+    const shown = async () => {
+      const all = [...(await dumpOf(client))].filter(([key]) => key.startsWith(hot));
+      return Object.fromEntries(all);
+    };
+    const written = await shown();
+    expect(Object.keys(written)).toHaveLength(4);
+    await client.flushall();
+    // Nobody tells that it was emptied: the next write finds out.
+    await rookery.memory.set({ key: 'gone', value: 2 });
+    await rookery.memory.delete({ key: 'gone' });
+    await until('filled anew', async () => Object.keys(await shown()).length === 4);
+    expect(await shown()).toEqual(written);
+    expect(await client.pttl(`${hot}project:default/number`)).toBeGreaterThan(0);
+  });
+
+  it('shows what was sealed anew under the new key once a rotation has ended', async () => {
+    const client = server().client();
+    await client.flushall();
+    const rookery = await open({ redis: server().url, dualWrite: true });
+    await rookery.memory.set({ key: 'k', value: 'hidden', level: 'private' });
+    const kid = async () => JSON.parse((await client.get(`${hot}private:local:default/k`))!).kid as string;
+    const before = await kid();
+    await rookery.keys.rotate({ scope: 'private:local' });
+    await until('sealed anew', async () => (await kid()) !== before);
+    const sealed = sealedOf(JSON.parse((await client.get(`${hot}private:local:default/k`))!));
+    const row = await rookery.store.engine.read(() => itemIn('default', 'default', 'k', 'private:local'));
+    expect(Buffer.from(sealed!)).toEqual(Buffer.from(row!.sealed!));
   });
 
   it('catches up by itself after Redis was away, and writes go on meanwhile [DW5] [CF-C09]', async () => {
