@@ -6,6 +6,7 @@ import type { Subject, WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
 import { endLeasesOf, leasesOf } from '../locks/operations.ts';
 import { recordEvent, unreadOf } from '../mail/operations.ts';
+import { loseTargetsOf } from '../signals/operations.ts';
 import { claimsOf, releaseTasksOf } from '../tasks/operations.ts';
 import type { Bundle, Cause } from './handoff-model.ts';
 import { addHandoff, type HandoffRow } from './handoff-statements.ts';
@@ -39,6 +40,8 @@ export function* endLife(context: WriteContext, row: AgentRow, cause: Cause): Wo
   const reason = reasons[cause];
   yield* endLeasesOf(context, row.id, { reason, keep });
   yield* releaseTasksOf(context, row.id, { reason, keep });
+  // Who has only lost its memberships may have them back: signals see that by themselves.
+  if (cause === 'death') yield* loseTargetsOf(context, row.id);
   if (cause !== 'death' && isEmpty(bundle)) return undefined;
   const handoff: HandoffRow = {
     id: context.newId('handoff'),

@@ -4,8 +4,10 @@ import { adoptSignalsOf, loseTargetsOf } from '../../../src/domains/signals/oper
 import { mutation } from '../../../src/kernel/operation.ts';
 import type { Rookery } from '../../../src/rookery.ts';
 import type { Harness } from '../../engines/index.ts';
+import { ManualClock } from '../../support/clock.ts';
 import { crew } from '../../support/fleet.ts';
 import { entries, errorOf } from '../../support/ledger.ts';
+import { entriesOf } from '../../support/statements.ts';
 
 const named = z.strictObject({ from: z.string(), to: z.string() });
 
@@ -77,6 +79,27 @@ export function successionSuite(harness: Harness): void {
     expect((await boss.signals.get({ id: back.id }))?.state).toBe('complete');
     expect(await entries(rookery, 'signals.lose')).toHaveLength(3);
     expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+  });
+
+  it('ends in the commit that tells a death, where nobody else can complete it [SG-x3]', async () => {
+    const clock = new ManualClock();
+    const rookery = await harness.open({ clock });
+    const { boss, b } = await crew(rookery, 'boss', 'a', 'b');
+    const timeoutMs = 3_600_000;
+    const all = await boss.signals.send({ type: 't', targets: ['a', 'b'], timeoutMs });
+    const any = await boss.signals.send({ type: 't', targets: ['a', 'b'], rule: 'any', timeoutMs });
+    const waiting = boss.signals.wait({ signal: all.id, waitMs: 60_000 });
+    clock.pass(600_000, rookery);
+    for (const id of ['boss', 'b']) await rookery.fleet.heartbeat({ id });
+    await rookery.fleet.sweep();
+    expect(await waiting).toMatchObject({ state: 'cannot_complete', missing: ['a', 'b'] });
+    const [death, ended] = await Promise.all([
+      entriesOf(rookery).then((known) => known.find(({ op }) => op === 'fleet.death')!),
+      entriesOf(rookery).then((known) => known.find(({ op }) => op === 'signals.fail')!),
+    ]);
+    expect(ended.unit).toBe(death.unit ?? death.seq);
+    expect((await b.signals.acknowledge({ signal: any.id })).late).toBe(false);
+    expect((await boss.signals.get({ id: any.id }))?.state).toBe('complete');
   });
 
   it('leaves nothing of an erased issuer, and no words of an erased target', async () => {
