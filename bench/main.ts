@@ -2,6 +2,8 @@ import { availableParallelism, loadavg } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
 import type { Bench, NotRun, Row, Scale } from './measure.ts';
+import { accessBenches } from './rows/access.ts';
+import { dualWriteBenches } from './rows/dual-write.ts';
 import { httpBenches } from './rows/http.ts';
 import { ledgerBenches } from './rows/ledger.ts';
 import { lockBenches } from './rows/locks.ts';
@@ -18,6 +20,7 @@ import { footnotesOf, tableOf, verdictOf } from './table.ts';
 
 const benches: readonly Bench[] = [
   ...memoryBenches,
+  ...accessBenches,
   ...vaultBenches,
   ...ledgerBenches,
   ...mailBenches,
@@ -29,6 +32,7 @@ const benches: readonly Bench[] = [
   ...httpBenches,
   ...storageBenches,
   ...redisBenches,
+  ...dualWriteBenches,
 ];
 
 const usage = `Usage: npm run bench -- [--quick] [--large] [--json] [--only TEXT]

@@ -16,7 +16,7 @@ export interface Row {
 }
 
 /** `×` is a ratio; durations are 95th percentiles. */
-export type Unit = '×' | 'ms p95' | 'bytes';
+export type Unit = '×' | 'µs' | 'ms p95' | 'bytes';
 
 export interface Target {
   readonly bound: 'at least' | 'at most';
