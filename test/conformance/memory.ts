@@ -37,6 +37,15 @@ export function memorySuite(harness: Harness): void {
     expect(await a.memory.has({ key: 'k' })).toEqual({ exists: false });
   });
 
+  it('keeps namespaces apart whose names run into their keys', async () => {
+    const { memory, audit } = await harness.open();
+    await memory.set({ namespace: 'a/b', key: 'c', value: 1 });
+    await memory.set({ namespace: 'a', key: 'b/c', value: 2 });
+    await memory.set({ namespace: 'a/b', key: 'c', value: 3 });
+    expect((await memory.get({ namespace: 'a', key: 'b/c' }))?.value).toBe(2);
+    expect(await audit.verify()).toMatchObject({ ok: true, findings: [] });
+  });
+
   it('keeps the first owner of a live item, and gives a deleted key to who brings it back', async () => {
     const rookery = await harness.open();
     const [a, b] = [rookery.as('a'), rookery.as('b')];

@@ -49,7 +49,10 @@ export function* storeClock(context: ReadContext): Work<number> {
 }
 
 export function subjectOf(namespace: string, key: string, scope: string): Subject {
-  return { kind: 'memory', name: `${scope}\n${namespace}/${key}`, scope, pointer: `${namespace}\n${key}` };
+  // A namespace may hold a "/" itself: `a/b` with `c` is another thing than `a` with `b/c`.
+  const between = namespace.includes('/') ? '\n' : '/';
+  const name = `${scope}\n${namespace}${between}${key}`;
+  return { kind: 'memory', name, scope, pointer: `${namespace}\n${key}` };
 }
 
 /** The live item an address means to the caller, or undefined. Absent and forbidden are one answer. */
