@@ -36,7 +36,7 @@ it('goes on after kill -9 between any two steps of a mission', { timeout: 600_00
     let seen = 0;
     for await (const line of child.lines) {
       acknowledged.push(line);
-      if (++seen === (everything ? 1 : 3)) child.process.kill('SIGKILL');
+      if (++seen === (everything ? 1 : 6)) child.process.kill('SIGKILL');
     }
     const status = await ended(child.process);
     const { completed } = await consistent(path);
