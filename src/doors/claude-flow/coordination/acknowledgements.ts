@@ -31,7 +31,7 @@ export interface AckNote {
 }
 
 export const secretVariable = 'BLOCKING_COORDINATION_SECRET';
-const secretMost = 16;
+const secretLeast = 16;
 
 /**
  * What acknowledgements are signed with: one secret that all coordinators share (the option, else the environment), or,
@@ -42,9 +42,9 @@ export class AckKeys {
   readonly #ownKey: (coordinator: string) => Promise<KeyObject | undefined>;
 
   constructor(secret: string | undefined, ownKey: (coordinator: string) => Promise<KeyObject | undefined>) {
-    if (secret !== undefined && secret.length < secretMost)
+    if (secret !== undefined && secret.length < secretLeast)
       throw new Error(
-        `Invalid hmacSecret: at least ${secretMost} characters (make one with: openssl rand -base64 32)`,
+        `Invalid hmacSecret: at least ${secretLeast} characters (make one with: openssl rand -base64 32)`,
       );
     this.#shared = secret === undefined ? undefined : createSecretKey(Buffer.from(secret));
     this.#ownKey = ownKey;
