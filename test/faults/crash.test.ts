@@ -14,12 +14,12 @@ const calls = ['pwrite64', 'fsync', 'ftruncate', 'unlink', 'link'];
 
 /** With ROOKERY_FAULTS=all every point is tried (ten times as many); else some of each kind of call. */
 const everything = process.env['ROOKERY_FAULTS'] === 'all';
-const pointsOfKind: Record<string, number> = { pwrite64: 8, fsync: 6 };
+const pointsOfKind: Record<string, number> = { pwrite64: 12, fsync: 10 };
 
 function sample(points: readonly SystemCall[]): SystemCall[] {
   return calls.flatMap((name) => {
     const all = points.filter((point) => point.name === name);
-    const most = everything ? all.length : Math.min(all.length, pointsOfKind[name] ?? 2);
+    const most = everything ? all.length : Math.min(all.length, pointsOfKind[name] ?? 4);
     return Array.from({ length: most }, (_, i) => all[Math.floor(((i + 0.5) * all.length) / most)]!);
   });
 }

@@ -48,7 +48,7 @@ async function record(rounds: number, callsOf: (view: View) => Calls = (view) =>
 }
 
 /** 10,000 histories and more in the long run. */
-const rounds = process.env['ROOKERY_FAULTS'] === 'all' ? 2500 : 30;
+const rounds = process.env['ROOKERY_FAULTS'] === 'all' ? 2500 : 40;
 
 describe('recorded histories of memory, locks, queues, votes and claims', () => {
   it('of nine clients over three openings of one file are linearizable [KV1, LK1, LK2, GR1, VO1, VO3, TK1, TK3, C1]', {
