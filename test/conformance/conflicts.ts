@@ -117,6 +117,9 @@ export function conflictsSuite(harness: Harness): void {
       code: 'REVISION_CONFLICT',
     });
     expect(await seenBy(other)).toEqual(['revision default/plan other 1']);
+    // Nor by asking for who else could be in it.
+    const asked = async (of: string) => (await other.conflicts.list({ of })).conflicts.length;
+    expect([await asked('a'), await asked('other')]).toEqual([0, 1]);
     expect((await mate.conflicts.list({ of: 'other' })).conflicts).toMatchObject([
       { agents: ['a', 'other'] },
     ]);

@@ -49,6 +49,10 @@ export function memoryExchangeSuite(harness: Harness): void {
     await other.memory.set({ ...theirs, value: 'changed' });
     await expect(other.memory.getset({ ...theirs, value: 1 })).rejects.toMatchObject(forbidden);
     expect((await owner.memory.get({ key: 's' }))?.value).toBe('changed');
+    await expect(other.memory.append({ ...theirs, text: '' })).rejects.toMatchObject(forbidden);
+    await owner.memory.set({ key: 's', value: 4242, level: 'private' });
+    await expect(other.memory.incr({ ...theirs, by: 0 })).rejects.toMatchObject(forbidden);
+    await expect(other.memory.decr({ ...theirs, by: 0 })).rejects.toMatchObject(forbidden);
   });
 
   it('tells lengths, and keeps what kind of data an item is', async () => {

@@ -105,11 +105,14 @@ const involved = `EXISTS (SELECT 1 FROM conflict_agents i
     WHERE i.project_id = c.project_id AND i.agent_id = $2 AND i.conflict_id = c.id)
   AND EXISTS (SELECT 1 FROM memberships a
     WHERE a.project_id = c.project_id AND a.agent_id = $2 AND ${notPast('a', '$4')})`;
+/** Who is shown its own part only is not told by a filter who else is in it. */
+const showsOthers = `(c.found_by = 'report' OR EXISTS (SELECT 1 FROM memberships o
+    WHERE o.project_id = c.project_id AND o.agent_id = $2 AND o.scope = c.scope AND ${notPast('o', '$4')}))`;
 const selectVisible = statement(`
   SELECT ${columns} FROM conflicts c
   WHERE c.project_id = $1 AND c.id > $5 AND ($6 = '' OR c.status = $6) AND ($7 = '' OR c.type = $7)
-    AND ($8 = '' OR EXISTS (SELECT 1 FROM conflict_agents f
-      WHERE f.project_id = c.project_id AND f.agent_id = $8 AND f.conflict_id = c.id))
+    AND ($8 = '' OR (EXISTS (SELECT 1 FROM conflict_agents f
+      WHERE f.project_id = c.project_id AND f.agent_id = $8 AND f.conflict_id = c.id) AND ($8 = $2 OR ${showsOthers})))
     AND ((${involved}) OR (${visible('c', 'conflicts', 'c.id', { agent: 2, act: 3, now: 4 })}))
   ORDER BY c.id LIMIT $9`);
 /** Conflicts that the agent may know of, by id; filtered before they are counted. */

@@ -17,13 +17,17 @@ interface Rewrite extends items.Address {
   readonly type?: model.Type | undefined;
 }
 
-/** Replaces the live value of a key by what `next` makes of it, undefined standing for a key that is not there. */
+/**
+ * Replaces the live value of a key by what `next` makes of it, undefined standing for a key that is not there. The answer
+ * tells of what was there, so the caller must be able to read it.
+ */
 function* rewrite(
   context: WriteContext,
   input: Rewrite,
   next: (old: unknown) => { field: string; value: unknown },
 ): Work<{ revision: number }> {
   const { scope, current } = yield* items.forWriting(context, input);
+  yield* items.assertMay(context, yield* context.identity(), 'read', input.namespace, input.key, scope);
   const alive = current && items.isLive(current, context.now) ? current : undefined;
   const old: unknown = alive && JSON.parse(yield* items.contentOf(context, alive));
   const { field, value } = next(old);
@@ -73,6 +77,7 @@ function assertExact(old: number, by: number, sum: number): void {
 export const incr = mutation({
   name: 'memory.incr',
   summary: 'Add to a number; a missing key counts from 0',
+  description: 'Needs the right to read what it changes.',
   input: z.strictObject(counterInput),
   output: counterOutput,
   access: 'write',
@@ -84,6 +89,7 @@ export const incr = mutation({
 export const decr = mutation({
   name: 'memory.decr',
   summary: 'Subtract from a number; a missing key counts from 0',
+  description: 'Needs the right to read what it changes.',
   input: z.strictObject(counterInput),
   output: counterOutput,
   access: 'write',
@@ -95,6 +101,7 @@ export const decr = mutation({
 export const append = mutation({
   name: 'memory.append',
   summary: 'Append to a text; a missing key starts empty',
+  description: 'Needs the right to read what it changes.',
   input: z.strictObject({
     ...model.address,
     ...model.writing,

@@ -131,7 +131,7 @@ export const extendLease = (project: string, id: string, token: number, now: num
 
 /**
  * Lanes with tasks that can be taken, in the audiences of an agent: of its memberships, and of grants to write tasks
- * that cover an audience as a whole. Each step of the recursion is one search in `tasks_ready`, so what it costs grows
+ * and to read them that cover an audience as a whole: a claim shows the task, and goes on with it. Each step of the recursion is one search in `tasks_ready`, so what it costs grows
  * with the kinds of work there are, not with the tasks. `$3` to `$5`: what stands before and after the audience in a
  * lane, for tasks that are open to all and for those of this agent, see `laneOf`; `$7` is after every text.
  */
@@ -147,6 +147,9 @@ const selectHeads = statement(`
       SELECT g.scope FROM grants g
       WHERE g.project_id = $1 AND g.agent_id = $2 AND g.resource = 'tasks' AND g.action = 'write' AND g.prefix = ''
         AND ${grantInForce('g', "''", '$6')}
+        AND EXISTS (SELECT 1 FROM grants r
+          WHERE r.project_id = $1 AND r.agent_id = $2 AND r.resource = 'tasks' AND r.action = 'read' AND r.prefix = ''
+            AND r.scope = g.scope AND ${grantInForce('r', "''", '$6')})
     ), prefixes(prefix) AS (
       SELECT $3 || a.scope || $5 FROM audiences a UNION ALL SELECT $4 || a.scope || $5 FROM audiences a
     ), lanes(prefix, lane) AS (

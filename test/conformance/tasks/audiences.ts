@@ -32,9 +32,12 @@ export function audienceSuite(harness: Harness): void {
     expect(await drain(mate)).toEqual(['a0', 'a1', 'a2', 'a3', 'a4', 'a5']);
     expect(await drain(owner)).toEqual(['b-own']);
 
-    // A grant to read shows it; one to write the whole audience opens claims, too.
+    // A grant to read shows it; one to write the whole audience beside it opens claims, too. That alone does not: a
+    // claim shows the task.
     const grant = { agent: 'other', resource: 'tasks' as const, level: 'team' as const, ttl: 60 };
     await owner.tasks.create({ id: 'd', title: 'd', level: 'team' });
+    await owner.access.grant({ ...grant, agent: 'writer', acts: ['write'] });
+    expect(await rookery.as('writer').tasks.claim()).toBeNull();
     await owner.access.grant({ ...grant, acts: ['read'] });
     expect(await other.tasks.get({ task: 'd' })).toMatchObject({ title: 'd' });
     expect(await other.tasks.claim()).toBeNull();

@@ -81,6 +81,13 @@ export function dependencySuite(harness: Harness): void {
     expect(await statusOf('blocks', 'falls')).toEqual(['blocks blocked', 'falls cancelled']);
     await a.tasks.removeDependency({ task: 'blocks', dependsOn: 'base' });
     expect(await drain(a)).toEqual(['blocks']);
+    // Under another policy it is another dependency.
+    await make('ignores', [{ task: 'base', onFailure: 'ignore' }]);
+    const waits = await a.tasks.addDependency({ task: 'ignores', dependsOn: 'base', onFailure: 'block' });
+    expect(waits).toMatchObject({ status: 'blocked', dependsOn: [{ onFailure: 'block', settled: false }] });
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+    const goes = await a.tasks.addDependency({ task: 'ignores', dependsOn: 'base', onFailure: 'ignore' });
+    expect(goes).toMatchObject({ status: 'pending', dependsOn: [{ settled: true }] });
   });
 
   it('refuses a cycle, and names it in order [TK4]', async () => {

@@ -42,7 +42,8 @@ export function* addDependency(context: WriteContext, wanted: Wanted): Work<Task
   if (!known && row.dependencies >= limits.batchItems)
     throw new RookeryError('LIMIT_REACHED', `a task has at most ${limits.batchItems} dependencies`, { task });
   if (known) yield* dropEdge(context.project, task, dependsOn);
-  const verdict = known?.settled === 1 ? 'settled' : verdictOn(other.status, onFailure);
+  // Under another policy it is another dependency: what one has settled says nothing about the other.
+  const verdict = verdictOn(other.status, onFailure);
   const settled = verdict === 'settled' ? 1 : 0;
   const edge = { task_id: task, depends_on: dependsOn, on_failure: onFailure, settled };
   yield* addEdge(context.project, edge, context.now);
