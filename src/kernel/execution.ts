@@ -105,7 +105,10 @@ export class Execution {
       const { value, replayed } =
         key === undefined
           ? { value: yield* operation.run(context, input), replayed: false }
-          : yield* once(context, key, input, () => operation.run(context, input));
+          : yield* once(context, key, input, {
+              run: () => operation.run(context, input),
+              isFinal: (output) => isFinal(operation, input, output),
+            });
       const { lastSeq } = context.tx;
       const seq = lastSeq > before ? lastSeq : undefined;
       return { output: value, replayed, dueInMs: context.dueInMs, seq };
@@ -133,4 +136,10 @@ export class Execution {
   #contextOf(call: Call): ReadContext {
     return new ReadContext(originOf(call), this.#parts.now(call.principal.project), this.#parts.services);
   }
+}
+
+/** Whether an answer is what its call was for, and not a wait that goes on. */
+function isFinal({ wait }: Mutation, input: unknown, output: unknown): boolean {
+  if (!wait || wait.begins || wait.timeoutMs(input) <= 0) return true;
+  return wait.pending(input, output) === undefined;
 }

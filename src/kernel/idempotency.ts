@@ -48,13 +48,13 @@ export const erasures: readonly Erasure[] = [
 /**
  * Runs a mutation at most once per key: the record commits with the effect, so neither can exist without the other.
  * The same key with the same request answers what was answered before; with another request it is refused. The
- * recorded answer is sealed for the agent it was given to.
+ * recorded answer is sealed for the agent it was given to. An answer that is not final stands for nothing yet.
  */
 export function* once<T>(
   context: WriteContext,
   key: string,
   input: unknown,
-  run: () => Work<T>,
+  { run, isFinal }: { run(): Work<T>; isFinal(value: T): boolean },
 ): Work<{ value: T; replayed: boolean }> {
   if (key === '' || key.length > limits.idempotencyKeyLength) {
     throw invalid('idempotencyKey', `1 to ${limits.idempotencyKeyLength} characters`);
@@ -79,6 +79,7 @@ export function* once<T>(
     return { value: JSON.parse(text) as T, replayed: true };
   }
   const value = yield* run();
+  if (!isFinal(value)) return { value, replayed: false };
   const text = JSON.stringify(value ?? null);
   if (text.length > limits.recordedAnswerBytes) {
     throw new RookeryError(

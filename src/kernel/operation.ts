@@ -82,6 +82,11 @@ export interface Wait<Context, Input, Output> {
   topics(input: Input, agent: string): string[];
   /** Undefined when the answer is final; else how long until it could change by the passing of time alone. */
   pending(input: Input, output: Output): { readonly dueInMs?: number | undefined } | undefined;
+  /**
+   * True where a pending answer has begun something that a repeated call must find again, such as a place in a queue: an
+   * idempotency key stands for that. Elsewhere it stands for the final answer.
+   */
+  readonly begins?: true;
   /** Asked at each wake-up, in place of `run`. */
   poll?(context: Context, input: Input, output: Output): Work<Output>;
   /** Asked once when the time is over or the caller went away. */

@@ -63,7 +63,10 @@ export class Waiting {
     return settled(wait, input, await this.#again(call, input, answer, last));
   }
 
-  /** Another look, in place of the operation's own run; it repeats nothing that an idempotency key stands for. */
+  /**
+   * Another look, in place of the operation's own run. An idempotency key that stands for what the first one has begun
+   * is done with; else it stands for the final answer, which this may be.
+   */
   async #again<O extends z.ZodType>(
     call: Call<Answering<O>>,
     input: unknown,
@@ -72,10 +75,16 @@ export class Waiting {
   ): Promise<Answer<z.output<O>>> {
     const run = (context: never) => look(context, input, answer.output);
     const operation = { ...call.operation, run } as typeof call.operation;
-    const options = { ...call.options, idempotencyKey: undefined };
+    const begins = call.operation.wait?.begins;
+    const options = begins ? { ...call.options, idempotencyKey: undefined } : call.options;
     const again = await this.#execution.run({ ...call, operation, options }, input);
     const { seq = answer.seq, live = answer.live } = again;
-    return { ...again, replayed: answer.replayed, seq, ...(live !== undefined && { live }) };
+    return {
+      ...again,
+      replayed: answer.replayed || again.replayed,
+      seq,
+      ...(live !== undefined && { live }),
+    };
   }
 }
 

@@ -190,6 +190,7 @@ export const erase = mutation({
   wait: {
     timeoutMs: ({ waitMs }) => waitMs,
     topics: () => [keysTopic],
+    begins: true,
     pending: (_, output) => (output?.state === 'pending' ? {} : undefined),
     *poll(context, _, output) {
       const row = output && (yield* erasureById(context.project, output.id));

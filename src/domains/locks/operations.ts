@@ -37,6 +37,7 @@ export const acquire = mutation({
   wait: {
     timeoutMs: ({ waitMs }) => waitMs,
     topics: (_, agent) => [topicOf(agent)],
+    begins: true,
     pending: (_, { state, dueAt, now }) =>
       state === 'waiting' ? { dueInMs: dueAt === null ? undefined : Math.max(1, dueAt - now) } : undefined,
     poll: (context, _, output) => look(context, output),

@@ -35,11 +35,14 @@ export function taskWaitSuite(harness: Harness): void {
     await a.tasks.create({ id: 'o', title: 'o', type: 'other' });
     expect(won(await other)).toBe('o');
 
-    const last = one.as('e').tasks.claim({ waitMs: 60_000 });
+    const key = { idempotencyKey: 'k' };
+    const last = one.as('e').tasks.claim({ waitMs: 60_000 }, key);
     const given = rest[0]!;
     const owner = [a, b, c].find(({ principal }) => principal.agent === given.task.claim!.agent)!;
     await owner.tasks.release({ task: given.task.id, token: given.claim.token });
     expect(won(await last)).toBe(given.task.id);
+    // A key stands for what the call has waited for.
+    expect(await two.as('e').tasks.claim({ waitMs: 60_000 }, key)).toEqual(await last);
   });
 
   it('wakes when a rest is over and when a claim runs out, counted to the moment [WA-x4]', async () => {
