@@ -38,7 +38,7 @@ export const sweep = mutation({
   access: 'write',
   route: 'POST /api/v1/fleet/sweep',
   *run(context) {
-    yield* context.identity();
+    yield* context.caretaker();
     const told = yield* tellDeaths(context, deathsAtOnce);
     return { deaths: told.map(viewOf), more: told.length === deathsAtOnce };
   },

@@ -230,7 +230,7 @@ export const sweep = mutation({
   access: 'write',
   route: 'POST /api/v1/signals-sweep',
   *run(context) {
-    yield* context.identity();
+    yield* context.caretaker();
     const due = yield* dueSignals(context.project, context.now, sweepPage);
     for (const row of due) yield* signals.end(context, row, 'timed_out');
     return { timedOut: due.length, more: due.length === sweepPage };

@@ -308,7 +308,7 @@ export const sweep = mutation({
   access: 'write',
   route: 'POST /api/v1/tasks-sweep',
   *run(context, { limit }) {
-    yield* context.identity();
+    yield* context.caretaker();
     return yield* settleDue(context, limit);
   },
 });

@@ -230,7 +230,7 @@ export const sweep = mutation({
   access: 'write',
   route: 'POST /api/v1/votes-sweep',
   *run(context) {
-    yield* context.identity();
+    yield* context.caretaker();
     const due = yield* dueProposals(context.project, context.now, sweepPage);
     for (const row of due) yield* proposals.settle(context, row);
     return { decided: due.length, more: due.length === sweepPage };

@@ -10,6 +10,7 @@ import { startServer } from '../http/server.ts';
 import { squawkDoor } from '../squawk/http.ts';
 import { Output } from './output.ts';
 import { dataFolder, type GlobalOptions } from './session.ts';
+import { tellDeaths, tidy } from './tidying.ts';
 
 export interface ServeOptions extends GlobalOptions {
   readonly port: string;
@@ -23,7 +24,7 @@ export interface ServeOptions extends GlobalOptions {
 
 export const adminTokenName = 'admin.token';
 
-const pruneIntervalMs = 60_000;
+const tidyIntervalMs = 60_000;
 /** What a death may be told late, where nobody waits for one. */
 const sweepIntervalMs = 10_000;
 
@@ -77,18 +78,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     await goOn();
     const tidying = setInterval(() => {
       void goOn();
-      rookery.memory
-        .prune({ limit: 1000 })
-        .catch((error: unknown) => log.error({ err: error }, 'pruning failed'));
-      rookery.tasks
-        .sweep({ limit: 1000 })
-        .catch((error: unknown) => log.error({ err: error }, 'ending claims failed'));
-    }, pruneIntervalMs);
+      tidy(rookery).catch((error: unknown) => log.error({ err: error }, 'tidying failed'));
+    }, tidyIntervalMs);
     const mourning = setInterval(() => {
-      rookery.fleet
-        .sweep()
-        .then(({ deaths }) => {
-          for (const { agent, incarnation } of deaths) log.info({ agent, incarnation }, 'agent is dead');
+      tellDeaths(rookery)
+        .then((deaths) => {
+          for (const death of deaths) log.info(death, 'agent is dead');
         })
         .catch((error: unknown) => log.error({ err: error }, 'looking for dead agents failed'));
     }, sweepIntervalMs);
