@@ -1,6 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { root, run } from '../support/processes.ts';
+import { ended, root, run, startProgram, temporaryFolder } from '../support/processes.ts';
+import { commandLines } from '../support/running.ts';
+import { until } from '../support/until.ts';
 
 /** Every example runs as it stands, and prints what it promises. */
 it.each([
@@ -32,14 +35,30 @@ it.each([
   for (const line of lines) expect(stdout).toContain(line);
 });
 
-it('examples/http.sh', () => {
-  const { status, stdout } = spawnSync('bash', ['examples/http.sh'], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 50_000,
-  });
+it('examples/http.sh', async () => {
+  const folder = temporaryFolder();
+  const { process: shell, lines } = startProgram(httpExample, { TMPDIR: folder });
+  let stdout = '';
+  for await (const line of lines) stdout += `${line}\n`;
+  expect(await ended(shell)).toBe(0);
   expect(stdout).toContain('over HTTP:    {"step":1}');
   expect(stdout).toContain('in the shell: {"step":1}');
   expect(stdout).toMatch(/ok: \d+ entries/);
-  expect(status).toBe(0);
+  expect(serversIn(folder)).toEqual([]);
 });
+
+it('examples/http.sh ends its server also when it is ended itself', async () => {
+  const folder = temporaryFolder();
+  const { process: shell } = startProgram(httpExample, { TMPDIR: folder });
+  await until('the server runs', () => serversIn(folder).length > 0);
+  shell.kill('SIGTERM');
+  await ended(shell);
+  expect(serversIn(folder)).toEqual([]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+const httpExample = ['bash', join(root, 'examples/http.sh')];
+
+function serversIn(folder: string): string[] {
+  return commandLines().filter((line) => line.includes('serve') && line.includes(folder));
+}

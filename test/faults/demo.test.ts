@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type Check, judge } from '../../src/doors/cli/demo/checks.ts';
 import type { Evidence } from '../../src/doors/cli/demo/evidence.ts';
 import type { Result } from '../../src/doors/cli/demo/result.ts';
 import { cli, ended, start, temporaryFolder } from '../support/processes.ts';
+import { commandLines } from '../support/running.ts';
 
 const files = 40;
 
@@ -134,18 +135,4 @@ function emptyRepository(): string {
 /** How many processes were started on a store in this folder. */
 function processesIn(folder: string): number {
   return commandLines().filter((line) => line.includes(join(folder, 'rookery-demo'))).length;
-}
-
-function commandLines(): string[] {
-  if (!existsSync('/proc/self/cmdline'))
-    return execFileSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' }).split('\n');
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      } catch {
-        return ''; // ended meanwhile
-      }
-    });
 }
