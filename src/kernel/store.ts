@@ -17,7 +17,7 @@ import { asRookeryError, type ErrorCode } from './errors.ts';
 import { Execution } from './execution.ts';
 import { randomText } from './ids.ts';
 import type { Verified } from './ledger/findings.ts';
-import { establishLog } from './ledger/log.ts';
+import { establishLog, type Log } from './ledger/log.ts';
 import { type Signer, signerFromSeed } from './ledger/signer.ts';
 import type { StateCheck } from './ledger/state.ts';
 import { DualWrite, dualWriteTimeoutMs } from './live/dual-write.ts';
@@ -35,6 +35,7 @@ import type { RootKeys } from './vault/root.ts';
 import type { Erasure, SealedTable } from './vault/sealed.ts';
 import { Upkeep } from './vault/upkeep.ts';
 import { Waiting } from './waiting.ts';
+import { unlessItWrites, type Work } from './work.ts';
 
 export interface StoreOptions {
   readonly engine: Engine;
@@ -109,14 +110,10 @@ export class Store {
     compressionFrom(options.compression);
     const keyring = new Keyring(options.root, options.random);
     const now = options.clock.now();
-    const log = await options.engine.transact(function* () {
-      yield* migrate(options.engine.capabilities.dialect, now);
-      yield* keyring.unlock(now);
-      yield* noteOpening(now);
-      const seed = yield* keyring.hierarchy.signingSeed();
-      const signer = seed ? signerFromSeed(seed) : options.signer;
-      return yield* establishLog({ ...options, signer, authenticate: keyring.authenticate });
-    });
+    const opening = () => open(options, keyring, now);
+    // Of many processes that open a store, only those for whom there is something to do take a turn at its write lock.
+    const looked = await options.engine.read(() => unlessItWrites(opening()));
+    const log = looked ? looked.value : await options.engine.transact(opening);
     const clock = steady(options.clock);
     return new Store({ ...options, clock }, { keyring, log, checks: options.checks });
   }
@@ -260,4 +257,14 @@ export class Store {
     await this.#notices.denied(call, subject);
     throw new Denial('FORBIDDEN', `${name} needs the right "${needs}"`, subject, { operation: name, needs });
   }
+}
+
+/** What opening does in the store itself: all of it in one transaction, and nothing where it is done already. */
+function* open(options: StoreOptions, keyring: Keyring, now: number): Work<Log> {
+  yield* migrate(options.engine.capabilities.dialect, now);
+  yield* keyring.unlock(now);
+  yield* noteOpening(now);
+  const seed = yield* keyring.hierarchy.signingSeed();
+  const signer = seed ? signerFromSeed(seed) : options.signer;
+  return yield* establishLog({ ...options, signer, authenticate: keyring.authenticate });
 }

@@ -53,6 +53,23 @@ export function* script(sql: string): Work<void> {
   yield { statement: { sql, writes: true }, parameters: [], rows: 'script' };
 }
 
+/** Runs a work as long as it only reads; undefined, and nothing changed, where it would have written. */
+export function* unlessItWrites<T>(work: Work<T>): Work<{ readonly value: T } | undefined> {
+  let step = work.next();
+  while (!step.done) {
+    if (step.value.statement.writes) return undefined;
+    let answer: unknown;
+    try {
+      answer = yield step.value;
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next(answer);
+  }
+  return { value: step.value };
+}
+
 /** Drives a work to its end with a synchronous executor. An error of a statement is thrown inside the work. */
 export function driveSync<T>(work: Work<T>, execute: (request: Request) => unknown): T {
   let step = work.next();

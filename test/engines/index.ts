@@ -8,6 +8,7 @@ import { givenSecrets } from '../../src/folder.ts';
 import { PostgresEngine } from '../../src/kernel/engines/postgres/engine.ts';
 import { openOver, openRookery, type Rookery, type RookeryOptions } from '../../src/rookery.ts';
 import { Embedded } from './pglite.ts';
+import { dropping, Schemas, type Superuser } from './reset.ts';
 import { required } from './services.ts';
 
 export type EngineName = 'sqlite' | 'pglite' | 'postgres';
@@ -15,16 +16,23 @@ export type EngineName = 'sqlite' | 'pglite' | 'postgres';
 /** What a conformance suite gets: fresh stores on one engine, closed and removed after each test. */
 export interface Harness {
   readonly engine: EngineName;
-  /** Opens a new, empty store. */
+  /** Opens a new store. Its tables may be there already, with nothing in them. */
   open(options?: RookeryOptions): Promise<Rookery>;
+  /** Opens a store of which nothing is there. */
+  openFirst(options?: RookeryOptions): Promise<Rookery>;
   /** Opens the store that was opened last a second time, as another process would. */
   again(options?: RookeryOptions): Promise<Rookery>;
 }
 
 /** A place for stores: a kind of database, and how to open and remove one in it. */
 interface Place {
+  /** Names a store of which nothing is there. */
   fresh(): string;
+  /** Names one whose tables may be there, empty. */
+  take(): string;
   open(store: string, options: RookeryOptions): Promise<Rookery>;
+  /** Makes it as if it had never been used. */
+  giveBack(store: string): Promise<void>;
   remove(store: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -73,7 +81,7 @@ function harnessOn(engine: EngineName, place: Place): Harness {
   const stores: string[] = [];
   afterEach(async () => {
     for (const rookery of opened.splice(0)) await rookery.close();
-    for (const store of stores.splice(0)) await place.remove(store);
+    for (const store of stores.splice(0)) await place.giveBack(store);
   });
   afterAll(() => place.close());
   const open = async (options: RookeryOptions = {}) => {
@@ -84,6 +92,10 @@ function harnessOn(engine: EngineName, place: Place): Harness {
   return {
     engine,
     open: (options) => {
+      stores.push(place.take());
+      return open(options);
+    },
+    openFirst: (options) => {
       stores.push(place.fresh());
       return open(options);
     },
@@ -92,10 +104,14 @@ function harnessOn(engine: EngineName, place: Place): Harness {
 }
 
 function files(): Place {
+  const fresh = () => mkdtempSync(join(tmpdir(), 'rookery-'));
+  const remove = async (folder: string) => rmSync(folder, { recursive: true, force: true });
   return {
-    fresh: () => mkdtempSync(join(tmpdir(), 'rookery-')),
+    fresh,
+    take: fresh,
     open: (path, options) => openRookery({ path, ...options }),
-    remove: async (folder) => rmSync(folder, { recursive: true, force: true }),
+    giveBack: remove,
+    remove,
     close: async () => {},
   };
 }
@@ -109,8 +125,10 @@ function embedded(): Place {
     started ??= Embedded.start();
     return started;
   };
+  const schemas = new Schemas();
   return {
     fresh: freshSchema,
+    take: () => schemas.take(freshSchema),
     open: async (schema, { durability = 'full', ...options }) => {
       const server = await database();
       const engine = await PostgresEngine.open({
@@ -122,7 +140,9 @@ function embedded(): Place {
       });
       return await openOver({ engine, ...givenSecrets({ masterKey, ...options }) }, options);
     },
-    remove: async (schema) => (await database()).drop(schema),
+    giveBack: async (schema) =>
+      (await database()).asSuperuser((superuser) => schemas.giveBack(schema, superuser)),
+    remove: async (schema) => (await database()).asSuperuser(({ script }) => script(dropping(schema))),
     close: async () => {
       await (await started)?.stop();
       started = undefined;
@@ -131,15 +151,33 @@ function embedded(): Place {
 }
 
 function server(url: string): Place {
+  const schemas = new Schemas();
+  let connected: Promise<Client> | undefined;
+  const superuser = async (): Promise<Superuser> => {
+    connected ??= connect(url);
+    const client = await connected;
+    return {
+      rows: async (sql) => (await client.query<Record<string, unknown>>(sql)).rows,
+      script: async (sql) => {
+        await client.query(sql);
+      },
+    };
+  };
   return {
     fresh: freshSchema,
+    take: () => schemas.take(freshSchema),
     open: (schema, options) => openRookery({ url: `${url}?schema=${schema}`, masterKey, ...options }),
-    remove: async (schema) => {
-      const client = new Client({ connectionString: url });
-      await client.connect();
-      await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
-      await client.end();
+    giveBack: async (schema) => schemas.giveBack(schema, await superuser()),
+    remove: async (schema) => (await superuser()).script(dropping(schema)),
+    close: async () => {
+      await (await connected)?.end();
+      connected = undefined;
     },
-    close: async () => {},
   };
+}
+
+async function connect(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return client;
 }

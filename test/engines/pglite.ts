@@ -6,6 +6,7 @@ import type { Clients, Configure, Reply, Session } from '../../src/kernel/engine
 import { ConnectionLost, isStalePlan } from '../../src/kernel/engines/postgres/errors.ts';
 import { parserOf } from '../../src/kernel/engines/postgres/values.ts';
 import type { Parameter } from '../../src/kernel/work.ts';
+import type { Superuser } from './reset.ts';
 import { parse, run } from './wire.ts';
 
 /** Postgres compiled to WebAssembly, in this process and in memory. It has one session, which all stores take in turn. */
@@ -45,9 +46,15 @@ export class Embedded {
     };
   }
 
-  async drop(schema: string): Promise<void> {
+  /** Once nobody waits for a turn any more. */
+  async asSuperuser<T>(use: (superuser: Superuser) => Promise<T>): Promise<T> {
     await this.#line;
-    await this.#database.exec(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+    return await use({
+      rows: async (sql) => (await this.#database.query<Record<string, unknown>>(sql)).rows,
+      script: async (sql) => {
+        await this.#database.exec(sql);
+      },
+    });
   }
 
   async stop(): Promise<void> {

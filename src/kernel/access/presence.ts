@@ -24,17 +24,17 @@ export function presenceOf(lastSeen: number, resumedAt: number, now: number): Pr
   return now - Math.max(lastSeen, resumedAt) < deadAfterMs ? 'suspect' : 'dead';
 }
 
+const selectLastSeen = statement('SELECT COALESCE(MAX(last_seen), 0) AS seen FROM agents');
 const insertResumed = statement(`
-  INSERT INTO store (name, value)
-  SELECT 'resumed_at', $1 WHERE COALESCE((SELECT MAX(last_seen) FROM agents), 0) < CAST($2 AS BIGINT)
-  ON CONFLICT (name) DO UPDATE SET value = excluded.value`);
+  INSERT INTO store (name, value) VALUES ('resumed_at', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`);
 
 /**
  * Notes at open that the store comes back from a silence: a store that was closed has not missed anybody's heartbeat.
  * A process that opens a store which others use changes nothing.
  */
 export function* noteOpening(now: number): Work<void> {
-  yield* change(insertResumed, [String(now), now - suspectAfterMs]);
+  const { seen } = (yield* one<{ seen: number }>(selectLastSeen))!;
+  if (seen < now - suspectAfterMs) yield* change(insertResumed, [String(now)]);
 }
 
 const upsertResumed = statement(`

@@ -75,7 +75,7 @@ export function* establishLog(options: {
     row = yield* storeValue(storeIdName);
   }
   const current = encodeBase64(signer.publicKey);
-  yield* addStoreValue(keyPrefix + current, mark(current));
+  if (!(yield* storeValue(keyPrefix + current))) yield* addStoreValue(keyPrefix + current, mark(current));
   const known = (yield* storeValues(keyPrefix)).map(({ name, value }) => ({
     key: name.slice(keyPrefix.length),
     mark: value,

@@ -43,6 +43,14 @@ const createTable = statement(`
     breaking INTEGER NOT NULL,
     applied_at TEXT NOT NULL
   )`);
+const selectTable = statement(
+  "SELECT 1 AS there FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
+  {
+    when: 'postgres',
+    sql: "SELECT 1 AS there WHERE to_regclass('schema_migrations') IS NOT NULL",
+    because: 'each engine has a catalogue of its own',
+  },
+);
 const serialise = statement('SELECT 1 AS held', {
   when: 'postgres',
   sql: 'SELECT pg_advisory_xact_lock(1380668505, hashtext(current_schema())) IS NULL AS held',
@@ -62,12 +70,22 @@ interface AppliedRow {
 }
 
 /**
- * Brings the schema up to date in one transaction; whoever comes second finds it done. A store that a newer program
- * changed in a way this one cannot follow is refused before anything is written.
+ * Brings the schema up to date in one transaction; whoever comes second finds it done, and writes nothing. A store that
+ * a newer program changed in a way this one cannot follow is refused before anything is written.
  */
 export function* migrate(dialect: Dialect, now: number): Work<number> {
+  if ((yield* one(selectTable)) && (yield* missing()).length === 0) return migrations.at(-1)!.number;
   yield* one(serialise);
   yield* change(createTable);
+  for (const { number, name, breaking, sql } of yield* missing()) {
+    yield* script(sql(dialect));
+    yield* change(insertApplied, [number, name, breaking ? 1 : 0, isoTime(now)]);
+  }
+  return migrations.at(-1)!.number;
+}
+
+/** The steps that a store has not had yet. */
+function* missing(): Work<readonly Migration[]> {
   const applied = yield* many<AppliedRow>(selectApplied);
   const known = new Map(migrations.map((migration) => [migration.number, migration]));
   for (const row of applied) {
@@ -80,10 +98,5 @@ export function* migrate(dialect: Dialect, now: number): Work<number> {
     );
   }
   const done = new Set(applied.map((row) => row.number));
-  for (const { number, name, breaking, sql } of migrations) {
-    if (done.has(number)) continue;
-    yield* script(sql(dialect));
-    yield* change(insertApplied, [number, name, breaking ? 1 : 0, isoTime(now)]);
-  }
-  return migrations.at(-1)!.number;
+  return migrations.filter(({ number }) => !done.has(number));
 }

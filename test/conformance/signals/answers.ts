@@ -84,7 +84,7 @@ export function answerSuite(harness: Harness): void {
     const { id } = await boss.signals.send({ type: 't', targets: ['a'], payload: 'secret words' });
     expect((await a.signals.get({ id }))?.payload).toBe('secret words');
     expect(await eve.signals.get({ id })).toBeNull();
-    expect(await eve.signals.wait({ signal: id, waitMs: 5000 })).toBeNull();
+    expect(await eve.signals.wait({ signal: id, waitMs: 50 })).toBeNull();
     expect(await eve.signals.remove({ id })).toEqual({ removed: false });
     expect(await eve.signals.verify({ signal: id, agent: 'a' })).toEqual({ valid: false });
     expect((await errorOf(eve.signals.cancel({ id }))).code).toBe('NOT_FOUND');

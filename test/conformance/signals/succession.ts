@@ -36,7 +36,7 @@ export function successionSuite(harness: Harness): void {
     const [open, over] = [await send('words'), await send('done')];
     await a.signals.acknowledge({ signal: open.id, metadata: 'mine' });
     await old.signals.cancel({ id: over.id });
-    const orphan = old.signals.wait({ signal: open.id, waitMs: 60_000 });
+    const orphan = old.signals.wait({ signal: open.id, waitMs: 1_000 });
     const moved = await Promise.all([one, two, one].map((at) => ask(at, adopt, 'old', 'next')));
     expect(moved.sort()).toEqual([0, 0, 1]);
     expect(await orphan).toBeNull();

@@ -10,7 +10,10 @@ import { blockFor, Connection } from './connection.ts';
 import { isBusy, isFull, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
-const busyDeadlineMs = 30_000;
+/** So long may the write lock stay with one holder. */
+const stuckAfterMs = 30_000;
+/** So long may a writer be unlucky while others get their turns. */
+const starvedAfterMs = 300_000;
 /** The lock is free for moments only, so waiting is short; a hundred waiting processes must leave time to work. */
 const busyPauseMsMax = 20;
 /** How often a process with waiters looks whether another one has committed. The look costs 2.3 µs. */
@@ -92,9 +95,9 @@ export class SqliteEngine implements Engine {
   async #enter(): Promise<void> {
     this.#assertOpen();
     await this.#makeRoom();
-    const deadline = performance.now() + busyDeadlineMs;
+    const patience = this.#patience();
     for (let pauseMs = 1; !this.#tryBegin(); pauseMs = Math.min(pauseMs * 1.5, busyPauseMsMax)) {
-      if (performance.now() > deadline) throw busyError();
+      patience();
       // Random, so that waiting processes do not come back in step.
       await delay(pauseMs / 2 + jitterMs(pauseMs));
       this.#assertOpen();
@@ -103,9 +106,9 @@ export class SqliteEngine implements Engine {
 
   transactSync<T>(work: () => Work<T>): T {
     this.#assertOpen();
-    const deadline = performance.now() + busyDeadlineMs;
+    const patience = this.#patience();
     while (!this.#tryBegin()) {
-      if (performance.now() > deadline) throw busyError();
+      patience();
       blockFor(1);
     }
     return this.#finish(work);
@@ -154,16 +157,31 @@ export class SqliteEngine implements Engine {
     this.#checkpoint();
   }
 
+  /**
+   * Answers what is called before each pause, and throws once waiting has no more use: when nobody has committed for long,
+   * which is a holder that is stuck and not a queue, or after very long.
+   */
+  #patience(): () => void {
+    const began = performance.now();
+    let progressAt = began;
+    return () => {
+      const now = performance.now();
+      if (this.capabilities.shared && this.#look()) progressAt = now;
+      if (now - progressAt > stuckAfterMs) throw busyError(now - progressAt);
+      if (now - began > starvedAfterMs) throw busyError(now - began);
+    };
+  }
+
   async #whenFree(run: () => void): Promise<void> {
     if (this.#held) throw new RookeryError('INVALID_INPUT', 'a transaction is open');
-    const deadline = performance.now() + busyDeadlineMs;
+    const patience = this.#patience();
     for (;;) {
       this.#assertOpen();
       try {
         return run();
       } catch (error) {
         if (!isBusy(error)) throw translate(error);
-        if (performance.now() > deadline) throw busyError();
+        patience();
         await delay(jitterMs(busyPauseMsMax));
       }
     }
@@ -316,8 +334,11 @@ export class SqliteEngine implements Engine {
   }
 }
 
-function busyError(): RookeryError {
-  return new RookeryError('BUSY', `the store stayed locked by another process for ${busyDeadlineMs} ms`);
+function busyError(waitedMs: number): RookeryError {
+  return new RookeryError(
+    'BUSY',
+    `the store stayed locked by another process for ${Math.round(waitedMs)} ms`,
+  );
 }
 
 function sizeOf(file: string): number {
