@@ -98,7 +98,7 @@ const script: fc.Arbitrary<Step[]> = fc.array(
 );
 
 async function twoWorlds(harness: Harness, extra?: Query<z.ZodType, z.ZodInt>) {
-  const open = () => harness.open({ clock: new ManualClock(), random: new SeededRandom('two worlds') });
+  const open = () => harness.openFirst({ clock: new ManualClock(), random: new SeededRandom('two worlds') });
   const stores = [await open(), await open()];
   let runs = 0;
   return {

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { bundlePrograms } from '../support/programs.ts';
 import { preparedFolder } from './pglite.ts';
 import { findServer, startServer } from './server.ts';
 
@@ -6,6 +7,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** A Postgres server for this run, or why there is none. */
     postgres: { readonly url: string } | { readonly missing: string };
+    /** The folder of bundles, see `bundlePrograms`. */
+    programs: string;
   }
 }
 
@@ -14,8 +17,13 @@ export const required: boolean = process.env['ROOKERY_REQUIRE_SERVICES'] === '1'
 
 /** One server for all test files of a run. */
 export default async function startServices(project: TestProject): Promise<() => Promise<void>> {
-  const programs = findServer();
-  const [server] = await Promise.all([programs && startServer(programs), preparedFolder()]);
+  const installed = findServer();
+  const [server, bundles] = await Promise.all([
+    installed && startServer(installed),
+    bundlePrograms(),
+    preparedFolder(),
+  ]);
+  project.provide('programs', bundles);
   project.provide(
     'postgres',
     server ? { url: server.url } : { missing: 'no Postgres server found on this machine' },

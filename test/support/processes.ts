@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach } from 'vitest';
+import { afterEach, inject } from 'vitest';
+import { bundleOf } from './programs.ts';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -37,7 +38,14 @@ export interface Child {
 
 /** Starts a TypeScript file, or the CLI, as a process of its own; killed after the test if it still runs. */
 export function start(file: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Child {
-  return startProgram([process.execPath, join(root, file), ...args], env);
+  return startProgram([process.execPath, programOf(file), ...args], env);
+}
+
+/** A file of the repository that can be run; of a program of tests, its bundle where this run has made one. */
+export function programOf(file: string): string {
+  const programs = inject('programs');
+  const bundle = programs === undefined ? '' : bundleOf(programs, file);
+  return existsSync(bundle) ? bundle : join(root, file);
 }
 
 /** Starts any program. */

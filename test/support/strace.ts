@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ended, root, startProgram, temporaryFolder } from './processes.ts';
+import { ended, programOf, startProgram, temporaryFolder } from './processes.ts';
 
 /** A system call of a program: the `nth` of its name. */
 export interface SystemCall {
@@ -27,7 +27,7 @@ export async function callsOf(
 ): Promise<SystemCall[]> {
   const trace = join(temporaryFolder(), 'trace');
   const traced = [...tracer, '-o', trace, '-e', `trace=write,${names.join(',')}`, process.execPath];
-  const child = startProgram([...traced, join(root, file), ...args]);
+  const child = startProgram([...traced, programOf(file), ...args]);
   if ((await ended(child.process)) !== 0) throw new Error(`it failed: ${child.stderr()}`);
   const lines = readFileSync(trace, 'utf8').trim().split('\n');
   const main = lines[0]!.split(' ', 1)[0]!;
@@ -63,7 +63,7 @@ export async function intercepted(
 ): Promise<Ended> {
   const inject = `inject=${call.name}:${by}:when=${call.nth}`;
   const traced = [...tracer, '-o', '/dev/null', '-e', `trace=${call.name}`, '-e', inject, process.execPath];
-  const child = startProgram([...traced, join(root, file), ...args]);
+  const child = startProgram([...traced, programOf(file), ...args]);
   const lines: string[] = [];
   for await (const line of child.lines) lines.push(line);
   await ended(child.process);
