@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+const services = {
+  globalSetup: 'test/engines/services.ts',
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,14 +13,22 @@ export default defineConfig({
       {
         test: { name: 'fast', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'], testTimeout: 30_000 },
       },
+      // Every engine, in this process. Files share one: an embedded Postgres takes seconds to start, and warms up.
+      {
+        test: {
+          name: 'engines',
+          include: ['test/conformance/**/*.test.ts'],
+          isolate: false,
+          ...services,
+        },
+      },
+      // Programs of their own, sockets, faults.
       {
         test: {
           name: 'full',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/unit/**', 'test/tidy.test.ts'],
-          globalSetup: 'test/engines/services.ts',
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          exclude: ['test/unit/**', 'test/conformance/**', 'test/tidy.test.ts'],
+          ...services,
         },
       },
     ],

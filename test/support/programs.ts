@@ -23,7 +23,7 @@ const cache = join(root, 'node_modules/.cache/rookery');
 const keptMs = 86_400_000;
 
 /**
- * Makes one file of each program that tests start (`children/*`), so that a process of theirs starts in half the time: most
+ * Makes one file of each program that tests start (`children/*`, the command line), so that a process of theirs starts in half the time: most
  * of it went into finding and reading six hundred modules, and under strace into stopping at every call of that. Answers
  * the folder, which is named after what is in it: what the engine has compiled stays good for the next run.
  */
@@ -51,14 +51,31 @@ export const bundleOf = (folder: string, file: string): string => join(folder, `
 
 const nameOf = (file: string) => file.replace(/\.\w+$/, '').replaceAll('/', '-');
 
+/** What `bin/rookery.js` does once it runs on a Node that is recent enough; the examples run that file itself. */
+const parts = ['worker', 'coordinator', 'reviewer'];
+const commandLine = 'bin/rookery.js';
+const commandLineSource = `
+  import { main } from ${JSON.stringify(join(root, 'src/doors/cli/main.ts'))};
+  await main(process.argv.slice(2));`;
+
 async function bundled(): Promise<OutputChunk[]> {
   const files = globSync('test/*/children/*.{ts,mjs}', { cwd: root });
   await using bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(files.map((file) => [nameOf(file), join(root, file)])),
+    input: {
+      ...Object.fromEntries(files.map((file) => [nameOf(file), join(root, file)])),
+      [nameOf(commandLine)]: commandLine,
+      // Started by the demo, from beside itself.
+      ...Object.fromEntries(parts.map((part) => [part, join(root, `src/doors/cli/demo/${part}.ts`)])),
+    },
     platform: 'node',
     external: apart,
     plugins: [
+      {
+        name: 'command line',
+        resolveId: (id) => (id === commandLine ? commandLine : null),
+        load: (id) => (id === commandLine ? commandLineSource : null),
+      },
       {
         // It reads package.json, from where it stands.
         name: 'version',
