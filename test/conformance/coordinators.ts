@@ -143,6 +143,7 @@ function successionCases(harness: Harness): void {
       deathReason: 'seen falling',
     });
     expect((await rookery.coordinators.markDead({ id: 'lead', reason: 'again' }))?.told).toBe(false);
+    expect(await rookery.coordinators.cleanup({ id: 'lead', replacedOnly: true })).toEqual({ removed: 0 });
     const outcomes = await bid();
     const winner = outcomes.findIndex((outcome) => outcome !== null);
     const won = outcomes[winner]!;
@@ -176,7 +177,7 @@ function successionCases(harness: Harness): void {
     expect((await rookery.coordinators.get({ id: 'lead' }))?.successor).toBe(won.successor);
     // Exactly this one is forgotten, and a newcomer under its name gets another token.
     await old.coordinators.heartbeat({ id: 'lead2' });
-    expect(await rookery.coordinators.cleanup({ id: 'lead' })).toEqual({ removed: 1 });
+    expect(await rookery.coordinators.cleanup({ id: 'lead', replacedOnly: true })).toEqual({ removed: 1 });
     expect(await rookery.coordinators.cleanup({ id: 'lead' })).toEqual({ removed: 0 });
     expect(await rookery.coordinators.get({ id: 'lead2' })).not.toBeNull();
     expect((await errorOf(old.coordinators.heartbeat({ id: 'lead', token }))).code).toBe('FENCED');

@@ -10,6 +10,7 @@ import { openRookery } from '../../src/rookery.ts';
 import { onRedis } from '../engines/redis.ts';
 import { ManualClock } from '../support/clock.ts';
 import { temporaryFolder } from '../support/processes.ts';
+import { relayed } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
 const open: { shutdown(): Promise<void> }[] = [];
@@ -163,6 +164,7 @@ onRedis('coordinators beside Redis', (server) => {
     });
     await monitor.markCoordinatorDead('coord-1', 'gone');
     const successor = await handler.escalateDeadCoordinator('coord-1', 's');
+    expect(successor).toMatch(/^coordinator-\d+-[0-9a-z]+$/);
     expect(await client.exists('blocking:heartbeat:coord-1', 'coordinator:activity:coord-1')).toBe(0);
     expect(await client.exists('blocking:heartbeat:coord-10', 'coordinator:activity:coord-10')).toBe(2);
     expect(removed).toBe(3);
@@ -174,5 +176,30 @@ onRedis('coordinators beside Redis', (server) => {
     });
     await until('the swarm is told', () => heard.length > 0);
     expect(JSON.parse(heard[0]!)).toMatchObject({ action: 'spawn_replacement', newCoordinatorId: successor });
+  });
+
+  it('tells of a takeover also when the process that won it is gone before Redis is back [CF-R40]', async () => {
+    const path = join(temporaryFolder(), 'loop.db');
+    const redis = () => ({ host: '127.0.0.1', port: server().port });
+    const winner = await openRookery({ path, redis: redis() });
+    await winner.as('lead').coordinators.heartbeat({ id: 'lead' });
+    await relayed(winner);
+    await server().kill();
+    await winner.coordinators.markDead({ id: 'lead', reason: 'gone' });
+    const { successor } = (await winner.coordinators.takeOver({ id: 'lead', swarm: 's' }))!;
+    // Not even the row is there any more when somebody gets to it.
+    await winner.coordinators.cleanup({ id: 'lead' });
+    await winner.close();
+    await server().restart();
+    const client = server().client();
+    const [subscriber, heard] = [server().client(), [] as string[]];
+    await subscriber.subscribe('swarm:s:coordinator:dead');
+    subscriber.on('message', (_, message) => heard.push(message));
+    await using other = await openRookery({ path, redis: redis() });
+    await relayed(other);
+    await until('the swarm is told', () => heard.length > 0);
+    expect(JSON.parse(heard[0]!)).toMatchObject({ deadCoordinatorId: 'lead', newCoordinatorId: successor });
+    expect(await client.ttl(`coordinator:spawn:${successor}`)).toBeGreaterThan(3000);
+    expect(JSON.parse((await client.get('coordinator:escalation:lead'))!)).toMatchObject({ swarmId: 's' });
   });
 });

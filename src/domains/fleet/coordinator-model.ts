@@ -139,6 +139,23 @@ export function assertCurrent(row: CoordinatorRow, token: number | undefined): v
   );
 }
 
+/** A takeover as the relay is pointed to it: the rows may be gone, or taken over again, when it gets there. */
+export interface Takeover {
+  readonly id: string;
+  readonly successor: string;
+  readonly swarm: string;
+}
+
+export function takeoverPointer({ id, successor, swarm }: Takeover): string {
+  return `${id}\n${successor}\n${swarm}`;
+}
+
+/** Undefined for a pointer to a coordinator. */
+export function takeoverAt(pointer: string): Takeover | undefined {
+  const [id, successor, swarm] = pointer.split('\n');
+  return successor === undefined ? undefined : { id: id!, successor, swarm: swarm! };
+}
+
 /** What every entry of a coordinator commits to: all but what a heartbeat changes. One fact a line. */
 export function coordinatorText(row: CoordinatorRow): string {
   return `${row.agent_id}\n${row.swarm_id}\n${row.status}\n${row.fencing_token}\n${row.warnings}

@@ -25,16 +25,19 @@ interface Change {
   readonly operation: string;
   readonly action: string;
   readonly risk?: Risk;
+  /** What the relay is pointed to, where that is more than the coordinator. */
+  readonly pointer?: string;
 }
 
 function* record(
   context: WriteContext,
   row: CoordinatorRow,
-  { operation, action, risk }: Change,
+  { operation, action, risk, pointer }: Change,
 ): Work<number> {
   context.tx.touch(coordinatorsTopic);
   context.tx.touch(`coordinators/${row.id}`);
-  return yield* context.record(coordinatorSubject(row.id), {
+  const subject = { ...coordinatorSubject(row.id), ...(pointer !== undefined && { pointer }) };
+  return yield* context.record(subject, {
     operation,
     content: coordinatorText(row),
     facts: { token: row.fencing_token, warnings: row.warnings },

@@ -40,6 +40,8 @@ const token = z
   .optional()
   .describe('The token the caller believes to hold; FENCED when it is no longer current');
 const id = model.coordinatorId;
+/** Characters of five random bits in the id of a successor, behind the time as seed 000 has it. */
+const successorRandom = 16;
 
 export const heartbeat = mutation({
   name: 'coordinators.heartbeat',
@@ -263,10 +265,14 @@ export const takeOver = mutation({
       throw new Denial('FORBIDDEN', 'taking over is for members of the swarm', coordinatorSubject(row.id), {
         swarm,
       });
-    const successor = input.successor ?? context.newId('coordinator').replace('_', '-');
+    const successor = input.successor ?? `coordinator-${context.now}-${context.randomText(successorRandom)}`;
     if (successor === row.id) throw invalid('successor', 'another id than that of the former coordinator');
     const heir = yield* install(context, successor, swarm, row.id);
-    const change = { operation: 'coordinators.takeOver', action: 'coordinator_takeover' };
+    const change = {
+      operation: 'coordinators.takeOver',
+      action: 'coordinator_takeover',
+      pointer: model.takeoverPointer({ id: row.id, successor, swarm }),
+    };
     yield* transition(context, row, { status: 'replaced', successor, timed_out_at: null }, change);
     const moved = yield* moveWork(context, row.id, successor);
     // Signals belong to an agent: they follow the post of one that has no other.
@@ -296,7 +302,13 @@ export const cleanup = mutation({
   name: 'coordinators.cleanup',
   summary: 'Forget a coordinator that is dead or replaced, and the work it left',
   description: 'Exactly the one with this id. For its holder, those who lead its swarm and administrators.',
-  input: z.strictObject({ id }),
+  input: z.strictObject({
+    id,
+    replacedOnly: z
+      .boolean()
+      .default(false)
+      .describe('Leave one that nobody has replaced yet: its work waits for a successor'),
+  }),
   output: z.object({ removed: z.int() }),
   access: 'write',
   risk: 'medium',
@@ -307,6 +319,7 @@ export const cleanup = mutation({
     const row = yield* coordinatorById(context.project, input.id);
     if (!row) return { removed: 0 };
     if (!(yield* leads(context, row.swarm_id))) assertHolds(context, row);
+    if (input.replacedOnly && row.status !== 'replaced') return { removed: 0 };
     if (row.status === 'active')
       throw new RookeryError('REVISION_CONFLICT', `coordinator ${row.id} is active`, { id: row.id });
     const forgotten = yield* forgetWork(context, row.id);

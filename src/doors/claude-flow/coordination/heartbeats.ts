@@ -1,18 +1,17 @@
 import type { z } from 'zod';
+import { gapIn } from '../../../domains/fleet/coordinator-model.ts';
 import * as coordinators from '../../../domains/fleet/coordinators.ts';
-import { Emitter, type Logging } from '../emitter.ts';
 import { checkedCount, checkedId } from './ids.ts';
-import { removeCoordinator } from './removal.ts';
-import { type CoordinationConfig, CoordinationSession } from './session.ts';
+import { Monitor, type MonitorConfig } from './monitor.ts';
+import type { CoordinationSession } from './session.ts';
 
-export interface HeartbeatWarningConfig extends CoordinationConfig, Logging {
+export interface HeartbeatWarningConfig extends MonitorConfig {
   /** How often monitoring looks, in milliseconds. Default 10000. */
   readonly monitorInterval?: number | undefined;
   /** Silence that is more than this is a warning, in milliseconds. Default 120000. */
   readonly staleThreshold?: number | undefined;
   /** The warning that is a death. Default 3. */
   readonly maxWarnings?: number | undefined;
-  readonly autoCleanup?: boolean | undefined;
 }
 
 export interface HeartbeatRecord {
@@ -61,8 +60,7 @@ const none = {
  * Events: `monitoring:started`, `monitoring:stopped`, `heartbeat:warning`, `coordinator:dead`, `coordinator:recovered`,
  * `cleanup:complete`, `cleanup:failed`, `continuity:violation`, `error`.
  */
-export class HeartbeatWarningSystem extends Emitter {
-  readonly #config: HeartbeatWarningConfig;
+export class HeartbeatWarningSystem extends Monitor {
   readonly #thresholds: {
     readonly staleMs: number;
     readonly maxWarnings: number;
@@ -71,34 +69,16 @@ export class HeartbeatWarningSystem extends Emitter {
   readonly #known = new Map<string, CoordinatorHealth>();
   readonly #dead = new Set<string>();
   #statistics = { ...none };
-  #opening: Promise<CoordinationSession> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
 
   constructor(config: HeartbeatWarningConfig = {}) {
-    super('HeartbeatWarningSystem', config);
-    this.#config = config;
-    this.#thresholds = {
+    const thresholds = {
       staleMs: checkedCount('staleThreshold', config.staleThreshold ?? 120_000),
       maxWarnings: checkedCount('maxWarnings', config.maxWarnings ?? 3),
       intervalMs: checkedCount('monitorInterval', config.monitorInterval ?? 10_000),
     };
-  }
-
-  async #session(): Promise<CoordinationSession> {
-    this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return await this.#opening;
-  }
-
-  /** Stops monitoring and gives the database back. Safe to repeat. */
-  async shutdown(): Promise<void> {
-    if (this.#timer) await this.stopMonitoring();
-    const session = await this.#opening?.catch(() => undefined);
-    this.#opening = undefined;
-    await session?.close();
+    const { intervalMs, staleMs: thresholdMs } = thresholds;
+    super('HeartbeatWarningSystem', config, { intervalMs, thresholdMs });
+    this.#thresholds = thresholds;
   }
 
   async registerHeartbeat(
@@ -108,7 +88,7 @@ export class HeartbeatWarningSystem extends Emitter {
   ): Promise<HeartbeatRecord> {
     const id = checkedId('coordinatorId', coordinatorId);
     checkedCount('iteration', iteration);
-    const session = await this.#session();
+    const session = await this.sessions.get();
     const { swarmId } = session.actors.place;
     const input = { id, iteration, phase: metadata.phase, metadata };
     const { output } = await session.write(coordinators.heartbeat, id, input);
@@ -130,7 +110,7 @@ export class HeartbeatWarningSystem extends Emitter {
   /** Milliseconds since the last heartbeat; `null` for a coordinator that never sent any. */
   async checkHeartbeatFreshness(coordinatorId: string): Promise<number | null> {
     const record = await this.getHeartbeat(coordinatorId);
-    return record ? Math.max(0, (await this.#session()).now - record.lastHeartbeat) : null;
+    return record ? Math.max(0, (await this.sessions.get()).now - record.lastHeartbeat) : null;
   }
 
   /** As this object has seen it last; healthy for one that it does not know. */
@@ -140,73 +120,35 @@ export class HeartbeatWarningSystem extends Emitter {
 
   async markCoordinatorDead(coordinatorId: string, reason: string): Promise<void> {
     const id = checkedId('coordinatorId', coordinatorId);
-    const session = await this.#session();
+    const session = await this.sessions.get();
     const marked = await session.actors.administer(coordinators.markDead, { id, reason });
     if (!marked) throw new Error(`Coordinator not found: ${id}`);
     if (!marked.told) return;
     this.#tellDeath({ id, reason, consecutiveWarnings: marked.warnings, at: session.now });
-    if (this.#config.autoCleanup ?? true) await this.cleanupDeadCoordinator(id);
+    if (this.autoCleanup) await this.cleanupDeadCoordinator(id);
   }
 
   /** Removes exactly what is this coordinator's; open work stays for its successor. */
   async cleanupDeadCoordinator(coordinatorId: string): Promise<void> {
-    const id = checkedId('coordinatorId', coordinatorId);
-    const session = await this.#session();
-    try {
-      const keysDeleted = await removeCoordinator(session, id);
-      this.#statistics.cleanupsPerformed++;
-      this.emit('cleanup:complete', { coordinatorId: id, keysDeleted, timestamp: session.now });
-    } catch (error) {
-      this.emit('cleanup:failed', { coordinatorId: id, error });
-      this.log('error', `cleanup of ${id} failed: ${(error as Error).message}`);
-    }
+    await this.cleanUp(coordinatorId);
   }
 
   /** Whether a heartbeat continues the last one that is known: its number is at most one more. */
   async validateHeartbeatContinuity(coordinatorId: string, heartbeat: HeartbeatRecord): Promise<boolean> {
     const last = await this.getHeartbeat(coordinatorId);
-    const expectedSequence = (last?.sequence ?? 0) + 1;
-    const gap = heartbeat.sequence - expectedSequence;
-    if (!last || gap <= 0) return true;
+    const violation = last && gapIn(last.sequence, heartbeat.sequence);
+    if (!violation) return true;
     this.#statistics.continuityViolations++;
-    const receivedSequence = heartbeat.sequence;
-    this.emit('continuity:violation', { coordinatorId, expectedSequence, receivedSequence, gap });
+    this.emit('continuity:violation', { coordinatorId, ...violation });
     return false;
   }
 
-  /** Looks every `monitorInterval` milliseconds, and keeps no process alive for it. */
-  async startMonitoring(): Promise<void> {
-    if (this.#timer) return;
-    const { intervalMs: interval, staleMs: threshold } = this.#thresholds;
-    this.#timer = setInterval(() => void this.checkNow().catch((error) => this.fail(error)), interval);
-    this.#timer.unref();
-    this.emit('monitoring:started', { interval, threshold });
-    await this.#session();
-  }
-
-  async stopMonitoring(): Promise<void> {
-    if (!this.#timer) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    await this.#looking?.catch(() => {});
-    this.emit('monitoring:stopped', { statistics: this.getStatistics() });
-  }
-
-  /** One look, as monitoring does it. Two at once are one. */
-  async checkNow(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
-    });
-    await this.#looking;
-  }
-
-  async #look(): Promise<void> {
-    const session = await this.#session();
+  protected override async look(session: CoordinationSession): Promise<void> {
     this.#statistics.totalMonitorCycles++;
     const found = await session.actors.administer(coordinators.check, this.#thresholds);
     await this.#refresh(session);
     this.#tell(found);
-    if (!(this.#config.autoCleanup ?? true)) return;
+    if (!this.autoCleanup) return;
     for (const { id } of found.deaths) await this.cleanupDeadCoordinator(id);
   }
 
@@ -250,6 +192,14 @@ export class HeartbeatWarningSystem extends Emitter {
       this.emit('error', new DeadCoordinatorError(coordinatorId, rest.reason));
   }
 
+  protected override figures() {
+    return { statistics: this.getStatistics() };
+  }
+
+  protected override countCleanup(succeeded: boolean): void {
+    if (succeeded) this.#statistics.cleanupsPerformed++;
+  }
+
   getStatistics() {
     return {
       ...this.#statistics,
@@ -263,7 +213,7 @@ export class HeartbeatWarningSystem extends Emitter {
   }
 
   async #get(coordinatorId: string): Promise<Coordinator | null> {
-    const { actors } = await this.#session();
+    const { actors } = await this.sessions.get();
     return await actors.administer(coordinators.get, { id: checkedId('coordinatorId', coordinatorId) });
   }
 }

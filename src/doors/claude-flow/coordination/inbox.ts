@@ -4,7 +4,7 @@ import * as signals from '../../../domains/signals/operations.ts';
 import { canonicalJson } from '../../../kernel/json.ts';
 import { limits } from '../../../kernel/limits.ts';
 import { checkedCount, checkedId } from './ids.ts';
-import { type CoordinationConfig, CoordinationSession } from './session.ts';
+import { type CoordinationConfig, type CoordinationSession, SessionOnDemand } from './session.ts';
 
 export const SignalType = {
   COMPLETION: 'completion',
@@ -57,43 +57,24 @@ const none = { signalsSent: 0, signalsReceived: 0, duplicatesDetected: 0, errors
 export class BlockingCoordinationSignals {
   readonly #config: BlockingSignalsConfig;
   readonly #ttlSeconds: number;
-  #opening: Promise<CoordinationSession> | undefined;
+  readonly #sessions: SessionOnDemand;
   #session: CoordinationSession | undefined;
   #statistics = { ...none };
 
   constructor(config: BlockingSignalsConfig = {}) {
     this.#config = config;
+    this.#sessions = new SessionOnDemand({ ...config, redisClient: redisOf(config) });
     this.#ttlSeconds = checkedCount('signalTTL', config.signalTTL ?? daySeconds) || daySeconds;
   }
 
   /** Opens the database; that Redis is away is no failure. Safe to repeat. */
   async connect(): Promise<void> {
-    this.#opening ??= CoordinationSession.open({ ...this.#config, redisClient: this.#redis() });
-    try {
-      this.#session = await this.#opening;
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
-  }
-
-  #redis(): CoordinationConfig['redisClient'] {
-    const { redisClient, redisHost, redisPort, redisPassword: password, redisDatabase: db } = this.#config;
-    if (redisClient) return redisClient;
-    if (redisHost === undefined && redisPort === undefined) return undefined;
-    return {
-      host: redisHost ?? 'localhost',
-      port: redisPort ?? 6379,
-      ...(password !== undefined && { password }),
-      ...(db !== undefined && { db }),
-    };
+    this.#session = await this.#sessions.get();
   }
 
   async disconnect(): Promise<void> {
-    const session = await this.#opening?.catch(() => undefined);
-    this.#opening = undefined;
     this.#session = undefined;
-    await session?.close();
+    await this.#sessions.close();
   }
 
   async sendSignal(
@@ -186,6 +167,18 @@ export class BlockingCoordinationSignals {
     if (this.#session) return this.#session;
     throw new Error('Redis client not connected. Call connect() first.');
   }
+}
+
+function redisOf(config: BlockingSignalsConfig): CoordinationConfig['redisClient'] {
+  const { redisClient, redisHost, redisPort, redisPassword: password, redisDatabase: db } = config;
+  if (redisClient) return redisClient;
+  if (redisHost === undefined && redisPort === undefined) return undefined;
+  return {
+    host: redisHost ?? 'localhost',
+    port: redisPort ?? 6379,
+    ...(password !== undefined && { password }),
+    ...(db !== undefined && { db }),
+  };
 }
 
 function keyOf(receiver: string): string {

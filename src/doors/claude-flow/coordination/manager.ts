@@ -12,7 +12,7 @@ import {
 } from './acknowledgements.ts';
 import { type AgentProfile, type HookMetrics, type HookName, Hooks } from './hooks.ts';
 import { checkedCount, checkedId } from './ids.ts';
-import { type CoordinationConfig, CoordinationSession } from './session.ts';
+import { type CoordinationConfig, type CoordinationSession, SessionOnDemand } from './session.ts';
 
 export interface BlockingCoordinationConfig extends CoordinationConfig, Logging {
   readonly coordinatorId: string;
@@ -43,11 +43,11 @@ const failedNoteSeconds = 3600;
 export class BlockingCoordinationManager extends Emitter {
   readonly coordinatorId: string;
   readonly #config: BlockingCoordinationConfig;
+  readonly #sessions: SessionOnDemand;
   readonly #keys: AckKeys;
   readonly #hooks: Hooks;
   readonly #processed = new Set<string>();
   readonly #audit = { auditLogsWritten: 0, auditLogsFailed: 0 };
-  #opening: Promise<CoordinationSession> | undefined;
   #iteration = 0;
 
   constructor(config: BlockingCoordinationConfig) {
@@ -59,7 +59,8 @@ export class BlockingCoordinationManager extends Emitter {
         `No secret to sign acknowledgements with: give hmacSecret, set ${secretVariable}, or give a cfnMemoryManager`,
       );
     this.#config = config;
-    this.#keys = new AckKeys(secret, async (id) => (await this.#session()).agentKey(id));
+    this.#sessions = new SessionOnDemand(config);
+    this.#keys = new AckKeys(secret, async (id) => (await this.#sessions.get()).agentKey(id));
     this.#hooks = new Hooks(config.agentProfile, (hook, reason) => {
       this.emit('hook:failed', { hook, reason });
       this.log('warn', `hook ${hook} failed: ${reason}`);
@@ -68,22 +69,12 @@ export class BlockingCoordinationManager extends Emitter {
 
   /** Opens the database; every other call does so too. Safe to repeat. */
   async initialize(): Promise<void> {
-    await this.#session();
-  }
-
-  async #session(): Promise<CoordinationSession> {
-    this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return await this.#opening;
+    await this.#sessions.get();
   }
 
   /** Gives the database back. Safe to repeat. */
   async shutdown(): Promise<void> {
-    const session = await this.#opening?.catch(() => undefined);
-    this.#opening = undefined;
-    await session?.close();
+    await this.#sessions.close();
   }
 
   /** Once: the same signal again, also after a restart, answers the acknowledgement that was made first. */
@@ -104,7 +95,7 @@ export class BlockingCoordinationManager extends Emitter {
   }
 
   async #acknowledge(signal: CoordinationSignal): Promise<SignalAck> {
-    const session = await this.#session();
+    const session = await this.#sessions.get();
     const { signalId } = signal;
     const { coordinatorId } = this;
     await this.#adopt(session, signal);
@@ -150,7 +141,7 @@ export class BlockingCoordinationManager extends Emitter {
   }
 
   async #ackOf(coordinator: string, signal: string): Promise<SignalAck | undefined> {
-    const session = await this.#session();
+    const session = await this.#sessions.get();
     const known = await session.actors.invoke(signals.get, { agentId: this.coordinatorId }, { id: signal });
     if (!known?.targets.some(({ agent }) => agent === coordinator)) return undefined;
     const acks = await this.#await(signal, [coordinator], 0);
@@ -181,7 +172,7 @@ export class BlockingCoordinationManager extends Emitter {
   }
 
   async #await(signal: string, agents: readonly string[], waitMs: number): Promise<Map<string, SignalAck>> {
-    const { actors } = await this.#session();
+    const { actors } = await this.#sessions.get();
     const input = { signal, agents: [...new Set(agents)], waitMs };
     const awaited = await actors.invoke(signals.wait, { agentId: this.coordinatorId }, input);
     const acks = new Map<string, SignalAck>();
@@ -197,7 +188,7 @@ export class BlockingCoordinationManager extends Emitter {
   async retryFailedSignal(signal: CoordinationSignal, maxRetries = 3): Promise<SignalAck | null> {
     checkedCount('maxRetries', maxRetries);
     const { signalId } = checkedSignal(signal);
-    const session = await this.#session();
+    const session = await this.#sessions.get();
     for (let attempt = 1; attempt <= maxRetries; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** (attempt - 1)));
       const note = JSON.stringify({ attempt, coordinatorId: this.coordinatorId, timestamp: session.now });
@@ -233,7 +224,7 @@ export class BlockingCoordinationManager extends Emitter {
 
   /** Removes the copies of this coordinator's acknowledgements from Redis. The acknowledgements themselves are evidence. */
   async cleanup(): Promise<void> {
-    const session = await this.#session();
+    const session = await this.#sessions.get();
     for (const signalId of this.#processed)
       await session.note('DEL', `blocking:ack:${this.coordinatorId}:${signalId}`);
     this.#processed.clear();

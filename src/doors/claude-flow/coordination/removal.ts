@@ -7,8 +7,7 @@ import type { CoordinationSession } from './session.ts';
  */
 export async function removeCoordinator(session: CoordinationSession, id: string): Promise<number> {
   const { swarmId } = session.actors.place;
-  const found = await session.actors.administer(coordinators.get, { id });
-  if (found?.status === 'replaced') await session.actors.administer(coordinators.cleanup, { id });
+  await session.actors.administer(coordinators.cleanup, { id, replacedOnly: true });
   const deleted = [
     await session.note('DEL', `blocking:heartbeat:${id}`, `coordinator:activity:${id}`),
     await session.note('HDEL', `swarm:${swarmId}:heartbeat`, id),

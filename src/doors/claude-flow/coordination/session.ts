@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Principal } from '../../../kernel/access/model.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { DualWrite } from '../../../kernel/live/dual-write.ts';
 import type { RedisParameter, RedisSource } from '../../../kernel/live/redis.ts';
@@ -66,13 +67,28 @@ export class CoordinationSession {
     input: unknown,
     idempotencyKey?: string,
   ): Promise<{ readonly output: z.output<Op['output']>; readonly replayed: boolean }> {
-    return await translated(async () => {
-      const principal = await this.actors.principal({ agentId });
-      const { store } = this.#store.rookery;
-      const commit = () => store.invoke(operation, principal, input, { idempotencyKey });
-      const { output, replayed } = await this.#dual.both(principal.project, commit);
-      return { output: output as never, replayed };
-    });
+    return await translated(async () =>
+      this.#both(operation, await this.actors.principal({ agentId }), input, idempotencyKey),
+    );
+  }
+
+  /** The same with the rights of an administrator. */
+  async administer<Op extends Mutation>(operation: Op, input: unknown): Promise<z.output<Op['output']>> {
+    return await translated(
+      async () => (await this.#both(operation, this.actors.administrator(), input)).output,
+    );
+  }
+
+  async #both<Op extends Mutation>(
+    operation: Op,
+    principal: Principal,
+    input: unknown,
+    idempotencyKey?: string,
+  ): Promise<{ readonly output: z.output<Op['output']>; readonly replayed: boolean }> {
+    const { store } = this.#store.rookery;
+    const commit = () => store.invoke(operation, principal, input, { idempotencyKey });
+    const { output, replayed } = await this.#dual.both(principal.project, commit);
+    return { output: output as never, replayed };
   }
 
   /** The key that the store vouches with for what one agent says; made with the project's first entry. */
@@ -88,6 +104,31 @@ export class CoordinationSession {
 
   async close(): Promise<void> {
     await this.#store.release();
+  }
+}
+
+/** A session that opens when it is first needed, once however many need it, and again after it was closed. */
+export class SessionOnDemand {
+  readonly #config: CoordinationConfig;
+  #opening: Promise<CoordinationSession> | undefined;
+
+  constructor(config: CoordinationConfig) {
+    this.#config = config;
+  }
+
+  async get(): Promise<CoordinationSession> {
+    this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return await this.#opening;
+  }
+
+  /** Gives the database back. Safe to repeat. */
+  async close(): Promise<void> {
+    const session = await this.#opening?.catch(() => undefined);
+    this.#opening = undefined;
+    await session?.close();
   }
 }
 

@@ -1,22 +1,19 @@
 import * as coordinators from '../../../domains/fleet/coordinators.ts';
-import { Emitter, type Logging } from '../emitter.ts';
 import type { HeartbeatWarningSystem } from './heartbeats.ts';
 import { checkedCount, checkedId } from './ids.ts';
-import { removeCoordinator } from './removal.ts';
-import { type CoordinationConfig, CoordinationSession } from './session.ts';
+import { Monitor, type MonitorConfig } from './monitor.ts';
+import type { CoordinationSession } from './session.ts';
 
-export interface CoordinatorTimeoutConfig extends CoordinationConfig, Logging {
+export interface CoordinatorTimeoutConfig extends MonitorConfig {
   /** Inactivity that is more than this is a timeout, in milliseconds. Default 300000. */
   readonly timeoutThreshold?: number | undefined;
   /** How often monitoring looks, in milliseconds. Default 30000. */
   readonly checkInterval?: number | undefined;
   /** Told of the death of a coordinator that timed out. */
   readonly heartbeatSystem?: HeartbeatWarningSystem | undefined;
-  readonly autoCleanup?: boolean | undefined;
 }
 
 const activityTtlSeconds = 600;
-const noteTtlSeconds = 3600;
 const none = { totalChecks: 0, timeoutEventsTotal: 0, cleanupsPerformed: 0, cleanupFailures: 0 };
 
 /**
@@ -26,42 +23,23 @@ const none = { totalChecks: 0, timeoutEventsTotal: 0, cleanupsPerformed: 0, clea
  * Events: `monitoring:started`, `monitoring:stopped`, `coordinator:timeout`, `cleanup:complete`, `cleanup:failed`,
  * `coordinator:escalated`, `escalation:failed`, `error`.
  */
-export class CoordinatorTimeoutHandler extends Emitter {
-  readonly #config: CoordinatorTimeoutConfig;
+export class CoordinatorTimeoutHandler extends Monitor {
+  readonly #heartbeats: HeartbeatWarningSystem | undefined;
   readonly #thresholdMs: number;
-  readonly #intervalMs: number;
   #metrics = { ...none };
-  #opening: Promise<CoordinationSession> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
 
   constructor(config: CoordinatorTimeoutConfig = {}) {
-    super('CoordinatorTimeoutHandler', config);
-    this.#config = config;
-    this.#thresholdMs = checkedCount('timeoutThreshold', config.timeoutThreshold ?? 300_000);
-    this.#intervalMs = checkedCount('checkInterval', config.checkInterval ?? 30_000);
-  }
-
-  async #session(): Promise<CoordinationSession> {
-    this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    });
-    return await this.#opening;
-  }
-
-  /** Stops monitoring and gives the database back. Safe to repeat. */
-  async shutdown(): Promise<void> {
-    if (this.#timer) await this.stopMonitoring();
-    const session = await this.#opening?.catch(() => undefined);
-    this.#opening = undefined;
-    await session?.close();
+    const thresholdMs = checkedCount('timeoutThreshold', config.timeoutThreshold ?? 300_000);
+    const intervalMs = checkedCount('checkInterval', config.checkInterval ?? 30_000);
+    super('CoordinatorTimeoutHandler', config, { intervalMs, thresholdMs });
+    this.#heartbeats = config.heartbeatSystem;
+    this.#thresholdMs = thresholdMs;
   }
 
   async recordActivity(coordinatorId: string, iteration: number, phase?: string): Promise<void> {
     const id = checkedId('coordinatorId', coordinatorId);
     checkedCount('iteration', iteration);
-    const session = await this.#session();
+    const session = await this.sessions.get();
     const { output } = await session.write(coordinators.activity, id, { id, iteration, phase });
     const note = JSON.stringify({ coordinatorId: id, iteration, phase, timestamp: output.lastActivity });
     await session.note('SETEX', `coordinator:activity:${id}`, activityTtlSeconds, note);
@@ -70,7 +48,7 @@ export class CoordinatorTimeoutHandler extends Emitter {
   /** Whether its last activity is longer ago than the threshold, strictly. `false` for one that is not known. */
   async checkCoordinatorTimeout(coordinatorId: string, now?: number): Promise<boolean> {
     const id = checkedId('coordinatorId', coordinatorId);
-    const session = await this.#session();
+    const session = await this.sessions.get();
     this.#metrics.totalChecks++;
     const found = await session.actors.administer(coordinators.get, { id });
     if (!found?.lastActivity) return false;
@@ -79,86 +57,29 @@ export class CoordinatorTimeoutHandler extends Emitter {
 
   /** Removes exactly what is this coordinator's; open work stays for its successor. */
   async cleanupTimeoutCoordinator(coordinatorId: string): Promise<void> {
-    const id = checkedId('coordinatorId', coordinatorId);
-    const session = await this.#session();
-    try {
-      const keysDeleted = await removeCoordinator(session, id);
-      this.#metrics.cleanupsPerformed++;
-      this.emit('cleanup:complete', { coordinatorId: id, keysDeleted, timestamp: session.now });
-    } catch (error) {
-      this.#metrics.cleanupFailures++;
-      this.emit('cleanup:failed', { coordinatorId: id, error });
-      this.log('error', `cleanup of ${id} failed: ${(error as Error).message}`);
-    }
+    await this.cleanUp(coordinatorId);
   }
 
-  /** The new coordinator, with all open work of the old one; `null` where another handler was quicker, or it lives. */
+  /**
+   * The new coordinator, with all open work of the old one; `null` where another handler was quicker, or it lives. The
+   * swarm is told through Redis by whoever gets to it, should this process end here.
+   */
   async escalateDeadCoordinator(coordinatorId: string, swarmId: string): Promise<string | null> {
     const id = checkedId('coordinatorId', coordinatorId);
-    const session = await this.#session();
-    const random = Math.random().toString(36).slice(2, 10);
-    const successor = `coordinator-${session.now}-${random}`;
-    const input = { id, swarm: swarmId, successor };
-    const taken = await session.actors.administer(coordinators.takeOver, input).catch((error: unknown) => {
+    const session = await this.sessions.get();
+    const input = { id, swarm: swarmId };
+    const taken = await session.administer(coordinators.takeOver, input).catch((error: unknown) => {
       this.emit('escalation:failed', { coordinatorId: id, error });
       throw error;
     });
     if (!taken) return null;
-    await this.#announce(session, { id, swarmId, successor });
-    const moved = { workTransferred: taken.moved, timestamp: session.now };
-    this.emit('coordinator:escalated', { coordinatorId: id, newCoordinatorId: successor, swarmId, ...moved });
-    return taken.successor;
+    const { successor: newCoordinatorId, moved: workTransferred } = taken;
+    const told = { coordinatorId: id, newCoordinatorId, swarmId, workTransferred, timestamp: session.now };
+    this.emit('coordinator:escalated', told);
+    return newCoordinatorId;
   }
 
-  /** Tells the swarm, for whoever starts coordinators. */
-  async #announce(
-    session: CoordinationSession,
-    { id, swarmId, successor }: { id: string; swarmId: string; successor: string },
-  ): Promise<void> {
-    const timestamp = session.now;
-    const spawn = { replacesCoordinatorId: id, status: 'pending', priority: 'high', timestamp };
-    await session.note('SETEX', `coordinator:spawn:${successor}`, noteTtlSeconds, JSON.stringify(spawn));
-    const escalation = { coordinatorId: id, newCoordinatorId: successor, swarmId, timestamp };
-    await session.note('SETEX', `coordinator:escalation:${id}`, noteTtlSeconds, JSON.stringify(escalation));
-    const message = {
-      action: 'spawn_replacement',
-      deadCoordinatorId: id,
-      newCoordinatorId: successor,
-      timestamp,
-    };
-    await session.note('PUBLISH', `swarm:${swarmId}:coordinator:dead`, JSON.stringify(message));
-  }
-
-  /** Looks every `checkInterval` milliseconds, and keeps no process alive for it. */
-  async startMonitoring(): Promise<void> {
-    if (this.#timer) return;
-    this.#timer = setInterval(
-      () => void this.checkNow().catch((error) => this.fail(error)),
-      this.#intervalMs,
-    );
-    this.#timer.unref();
-    this.emit('monitoring:started', { interval: this.#intervalMs, threshold: this.#thresholdMs });
-    await this.#session();
-  }
-
-  async stopMonitoring(): Promise<void> {
-    if (!this.#timer) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    await this.#looking?.catch(() => {});
-    this.emit('monitoring:stopped', { metrics: this.getMetrics() });
-  }
-
-  /** One look, as monitoring does it. Two at once are one. */
-  async checkNow(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
-    });
-    await this.#looking;
-  }
-
-  async #look(): Promise<void> {
-    const session = await this.#session();
+  protected override async look(session: CoordinationSession): Promise<void> {
     this.#metrics.totalChecks++;
     const input = { thresholdMs: this.#thresholdMs };
     const { incidents } = await session.actors.administer(coordinators.timeouts, input);
@@ -173,9 +94,17 @@ export class CoordinatorTimeoutHandler extends Emitter {
         reason,
         metadata,
       });
-      await this.#config.heartbeatSystem?.markCoordinatorDead(coordinatorId, reason);
-      if (this.#config.autoCleanup ?? true) await this.cleanupTimeoutCoordinator(coordinatorId);
+      await this.#heartbeats?.markCoordinatorDead(coordinatorId, reason);
+      if (this.autoCleanup) await this.cleanupTimeoutCoordinator(coordinatorId);
     }
+  }
+
+  protected override figures() {
+    return { metrics: this.getMetrics() };
+  }
+
+  protected override countCleanup(succeeded: boolean): void {
+    this.#metrics[succeeded ? 'cleanupsPerformed' : 'cleanupFailures']++;
   }
 
   getMetrics(): Readonly<typeof none> {
