@@ -1,5 +1,6 @@
 import * as conflicts from './domains/conflicts/sealed.ts';
-import * as fleet from './domains/fleet/notes.ts';
+import * as fleet from './domains/fleet/erasure.ts';
+import * as notes from './domains/fleet/notes.ts';
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';
@@ -19,7 +20,7 @@ export const sealedTables: readonly SealedTable[] = [
   ...votes.sealedTables,
   ...tasks.sealedTables,
   ...conflicts.sealedTables,
-  ...fleet.sealedTables,
+  ...notes.sealedTables,
   ...idempotency.sealedTables,
 ];
 
@@ -33,6 +34,7 @@ export const erasures: readonly Erasure[] = [
   ...votes.erasures,
   ...tasks.erasures,
   ...conflicts.erasures,
+  ...notes.erasures,
   ...fleet.erasures,
   ...idempotency.erasures,
 ];

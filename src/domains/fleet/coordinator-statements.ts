@@ -116,6 +116,18 @@ const countPosts = statement(`
 /** How many posts an agent holds, or has died in. */
 export const postsOf = (project: string, agent: string) => one<{ n: number }>(countPosts, [project, agent]);
 
+const selectHeld = statement(`
+  SELECT ${columns} FROM coordinators WHERE project_id = $1 AND agent_id = $2 AND id > $3 ORDER BY id LIMIT $4`);
+/** All posts that are or were an agent's. */
+export const coordinatorsOf = (project: string, agent: string, after: string, limit: number) =>
+  many<CoordinatorRow>(selectHeld, [project, agent, after, limit]);
+
+const updateMetadata = statement(`
+  UPDATE coordinators SET metadata = '{}', phase = NULL WHERE project_id = $1 AND agent_id = $2
+    AND (metadata <> '{}' OR phase IS NOT NULL)`);
+/** Blanks what heartbeats have said of an agent's posts. */
+export const blankCoordinators = (project: string, agent: string) => change(updateMetadata, [project, agent]);
+
 const deleteOne = statement('DELETE FROM coordinators WHERE project_id = $1 AND id = $2');
 export const dropCoordinator = (project: string, id: string) => change(deleteOne, [project, id]);
 

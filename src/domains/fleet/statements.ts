@@ -1,4 +1,4 @@
-import { change, many, one, statement } from '../../kernel/work.ts';
+import { change, many, one, statement, type Work } from '../../kernel/work.ts';
 
 export interface SpecialistRow {
   id: string;
@@ -52,3 +52,13 @@ export const specialistsAfter = (
   filter: { status: string; silentSince: number },
   limit: number,
 ) => many<SpecialistRow>(selectSpecialists, [project, after, filter.status, filter.silentSince, limit]);
+
+const blank = (table: string) =>
+  statement(`UPDATE ${table} SET metadata = '{}' WHERE project_id = $1 AND id = $2 AND metadata <> '{}'`);
+const blankRows = ['agents', 'specialists'].map(blank);
+/** Blanks what is said of an agent beside its names. */
+export function* blankMetadata(project: string, id: string): Work<number> {
+  let changed = 0;
+  for (const row of blankRows) changed += yield* change(row, [project, id]);
+  return changed;
+}

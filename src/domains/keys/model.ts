@@ -123,7 +123,7 @@ export function receiptView(row: ErasureRow): Receipt {
 export function remainsOf({ owned, relayed }: ErasedSubject, scrubs: boolean): string[] {
   return [
     'copies made before: backups, snapshots, replicas, exports',
-    'names in clear: the id of the agent in ledger entries, memberships and the fleet, and where others wrote it',
+    'names in clear: the id of the agent in ledger entries, memberships and the fleet, and where others wrote it; why it gave grants and roles',
     'what it wrote into streams and records that belong to others',
     ...(owned ? [] : ['what it owns in wider audiences (erase with "owned")']),
     ...(relayed ? ['snapshots and logs that Redis has written, until it writes them anew'] : []),

@@ -128,7 +128,22 @@ export function erasureCases(harness: Harness): void {
   it('erases on request what the agent owns elsewhere too, each thing with an entry of its own', async () => {
     const rookery = await harness.open();
     await fill(rookery);
+    const word = 'what-the-fleet-knows';
+    const [ada, metadata] = [rookery.as('ada'), { word }];
+    await ada.fleet.reportError({ message: word });
+    await ada.fleet.update({ id: 'ada', metadata });
+    await ada.specialists.register({ id: 'ada', name: 'ada', metadata });
+    await ada.coordinators.heartbeat({ id: 'post', metadata });
+    await ada.coordinators.assign({ id: 'post', item: 'i', payload: word });
+    const { id: missionId } = await ada.missions.create({ title: word });
+    const { sortie } = await ada.sorties.create({ title: word, missionId, assignedTo: 'ada' });
+    await ada.sorties.start({ id: sortie.id });
+    await ada.sorties.block({ id: sortie.id, reason: word });
+    await ada.checkpoints.create({ missionId, trigger: 'manual', triggerDetails: word });
     const receipt = await rookery.keys.erase({ agent: 'ada', owned: true });
+    expect(await rowsOf(rookery, harness.engine)).not.toContain(word);
+    expect((await ada.fleet.spawn({ id: 'ada' })).id).toBe('ada');
+    expect((await ada.fleet.lifecycle({ agent: 'ada' })).events).toMatchObject([{ type: 'spawn' }]);
     expect(receipt!.remains.join()).not.toContain('owned');
     expect(await rookery.memory.get({ key: 'shared' })).toBeNull();
     expect(await rookery.mail.read({ stream: 'news' })).toBeNull();

@@ -7,7 +7,7 @@ import { chroniclePage, findEvent, streamPage } from './reading.ts';
 import { statisticsAtOnce, statisticsSteps } from './statistics.ts';
 
 export { streamPage } from './reading.ts';
-export { type Recorded, recordEvent } from './recording.ts';
+export { eraseEvents, type Recorded, recordEvent } from './recording.ts';
 export { lastCorrelated } from './statements.ts';
 
 export const events = query({

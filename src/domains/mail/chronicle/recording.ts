@@ -6,7 +6,7 @@ import type { Work } from '../../../kernel/work.ts';
 import { type Content, contentText, placeholder } from '../events.ts';
 import type { EventRow } from '../statements.ts';
 import { mailboxType } from './model.ts';
-import { addEvent, type ChronicleRow, lastOf } from './statements.ts';
+import { addEvent, type ChronicleRow, dropEvents, lastOf } from './statements.ts';
 
 export interface NewRecord {
   /** Any but `squawk`: mailboxes are written by `mail.append`. */
@@ -53,6 +53,19 @@ export function* recordEvent(context: WriteContext, event: NewRecord): Work<Reco
   yield* store(context, place, sequence, seq, content);
   context.tx.touch(topicOf(streamType, streamId));
   return { id: content.id, sequence };
+}
+
+/**
+ * Erases the whole history of a thing that is erased itself, in one entry; a thing of that name would begin anew. Answers
+ * how many events that were.
+ */
+export function* eraseEvents(context: WriteContext, streamType: string, streamId: string): Work<number> {
+  const last = yield* lastOf(context.project, streamType, streamId);
+  if (last === 0) return 0;
+  const subject = subjectOf({ stream_type: streamType, stream_id: streamId, scope: scopes.project });
+  yield* context.record(subject, { revision: [last, last], facts: { deleted: 1, erased: 1 } });
+  context.tx.touch(topicOf(streamType, streamId));
+  return yield* dropEvents(context.project, streamType, streamId);
 }
 
 function* audienceOf(context: WriteContext, level: Level | undefined): Work<string> {

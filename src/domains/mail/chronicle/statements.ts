@@ -191,3 +191,8 @@ const updateBlank = statement(`
   WHERE project_id = $1 AND mailbox_id IS NULL AND scope = $2`);
 /** Erases what the events of one audience say, in streams that are no mailboxes; their numbers stay. */
 export const blankEvents = (project: string, scope: string) => change(updateBlank, [project, scope]);
+
+const deleteStream = statement(`
+  DELETE FROM events WHERE project_id = $1 AND mailbox_id IS NULL AND stream_type = $2 AND stream_id = $3`);
+export const dropEvents = (project: string, streamType: string, streamId: string) =>
+  change(deleteStream, [project, streamType, streamId]);
