@@ -69,6 +69,9 @@ export const cursor = z
   .default('')
   .describe('Page to start after');
 
+/** The same where a page ends at a number. */
+export const numericCursor = cursor.refine((text) => /^\d{0,15}$/.test(text), 'a cursor as it was answered');
+
 /** JSON as given; checked and bounded where it is encoded. Required: `undefined` is not JSON. */
 export const json = z.unknown().refine((value) => value !== undefined, 'required: any JSON value');
 

@@ -91,14 +91,14 @@ export const handoffs = query({
     agent: schema.id.optional().describe('Whose'),
     open: z.boolean().default(false).describe('Only those that nobody has claimed'),
     limit: schema.limit,
-    cursor: schema.cursor,
+    cursor: schema.numericCursor,
   }),
   output: z.object({ handoffs: z.array(model.handoff), nextCursor: z.string().nullable() }),
   access: 'read',
   route: 'GET /api/v1/fleet/handoffs',
   *run(context, { agent = '', open, limit, cursor }) {
     yield* activeReader(context);
-    const rows = yield* handoffsAfter(context.project, Number(cursor) || 0, { agent, open }, limit + 1);
+    const rows = yield* handoffsAfter(context.project, Number(cursor), { agent, open }, limit + 1);
     const page = rows.slice(0, limit);
     return {
       handoffs: page.map(viewOf),

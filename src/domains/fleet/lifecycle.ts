@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { agentSubject, createAgent, defaultSwarm } from '../../kernel/access/identity.ts';
 import { type AgentRow, agentById, agentsAfter } from '../../kernel/access/statements.ts';
 import type { WriteContext } from '../../kernel/context.ts';
-import { invalid } from '../../kernel/errors.ts';
 import type { Risk } from '../../kernel/ledger/entry.ts';
 import { limits } from '../../kernel/limits.ts';
 import { mutation, query } from '../../kernel/operation.ts';
@@ -177,7 +176,7 @@ export const lifecycle = query({
     agent: schema.id,
     types: z.array(z.enum(eventTypes)).min(1).optional().describe('Only events of these types'),
     limit: schema.limit,
-    cursor: schema.cursor,
+    cursor: schema.numericCursor,
   }),
   output: z.object({ events: z.array(lifecycleEvent), nextCursor: z.string().nullable() }),
   access: 'read',
@@ -186,7 +185,6 @@ export const lifecycle = query({
   *run(context, { agent, types, limit, cursor }) {
     yield* activeReader(context);
     let before = cursor === '' ? Number.MAX_SAFE_INTEGER : Number(cursor);
-    if (!Number.isSafeInteger(before)) throw invalid('cursor', 'a cursor as it was answered');
     const events: z.output<typeof lifecycleEvent>[] = [];
     for (let looked = 0; looked < lookedThrough; ) {
       const range = { streamType: 'agent', streamId: agent, before, first: 'newest' as const, limit };

@@ -90,7 +90,7 @@ export const keeping = {
 export const reading = {
   ...place,
   limit: schema.limit,
-  cursor: schema.cursor.refine((text) => /^\d{0,15}$/.test(text), 'a cursor as it was answered'),
+  cursor: schema.numericCursor,
 };
 
 /** What every stored record has beside what was said. */

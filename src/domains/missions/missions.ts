@@ -5,7 +5,7 @@ import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
 import { type Happened, put } from './changes.ts';
-import { afterCursor, listing, nextCursorOf } from './listing.ts';
+import { listing, nextCursorOf } from './listing.ts';
 import * as model from './model.ts';
 import { removeMission } from './removal.ts';
 import { stalledMissions } from './stalled.ts';
@@ -77,7 +77,7 @@ export const list = query({
   *run(context, { status, limit, cursor, offset }) {
     const identity = yield* context.identity();
     if (identity.scopes.length === 0) return { missions: [], total: 0, nextCursor: null };
-    const range = { after: afterCursor(cursor), limit: limit + 1, offset };
+    const range = { after: Number(cursor), limit: limit + 1, offset };
     const rows = yield* missionLists.where(context.project, { status }, range);
     return {
       missions: rows.slice(0, limit).map(missionOf),
@@ -223,7 +223,7 @@ export const stalled = query({
       .default(300_000)
       .describe('For how long; five minutes when left out'),
     limit: schema.limit,
-    cursor: schema.cursor,
+    cursor: schema.numericCursor,
   }),
   output: z.object({
     missions: z.array(

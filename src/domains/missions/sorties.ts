@@ -7,7 +7,7 @@ import type { Work } from '../../kernel/work.ts';
 import { drop, put, tell } from './changes.ts';
 import { type Checkpoint, checkpoint } from './checkpoint-model.ts';
 import { follow, missionForSortie } from './following.ts';
-import { afterCursor, listing, nextCursorOf } from './listing.ts';
+import { listing, nextCursorOf } from './listing.ts';
 import * as model from './model.ts';
 import { type Changed, change, start as startSortie } from './sortie-changes.ts';
 import { type SortieRow, sortieLists, sortieRows } from './statements.ts';
@@ -107,7 +107,7 @@ export const list = query({
     const identity = yield* context.identity();
     if (identity.scopes.length === 0) return { sorties: [], total: 0, nextCursor: null };
     const filter = { mission_id: missionId, assigned_to: assignedTo, status };
-    const range = { after: afterCursor(cursor), limit: limit + 1, offset };
+    const range = { after: Number(cursor), limit: limit + 1, offset };
     const rows = yield* sortieLists.where(context.project, filter, range);
     return {
       sorties: rows.slice(0, limit).map(sortieOf),

@@ -2,7 +2,6 @@ import type { ReadContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
 import { lastCorrelated } from '../mail/operations.ts';
 import { latestCheckpoint } from './checkpoint-statements.ts';
-import { afterCursor } from './listing.ts';
 import { type MissionRow, missionLists } from './statements.ts';
 
 export interface Stalled {
@@ -23,7 +22,7 @@ export function* stalledMissions(
   { thresholdMs, limit, cursor }: { thresholdMs: number; limit: number; cursor: string },
 ): Work<{ missions: Stalled[]; nextCursor: string | null }> {
   const missions: Stalled[] = [];
-  let after = afterCursor(cursor);
+  let after = Number(cursor);
   for (;;) {
     const range = { after, limit: pageSize, offset: 0 };
     const rows = yield* missionLists.where(context.project, { status: 'in_progress' }, range);

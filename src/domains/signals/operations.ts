@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { ReadContext } from '../../kernel/context.ts';
-import { invalid } from '../../kernel/errors.ts';
 import { mutation, query } from '../../kernel/operation.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { Work } from '../../kernel/work.ts';
@@ -161,7 +160,7 @@ export const list = query({
       .optional()
       .describe('In this state only'),
     limit: schema.limit,
-    cursor: schema.cursor,
+    cursor: schema.numericCursor,
   }),
   output: z.object({ signals: z.array(model.head), nextCursor: z.string().nullable() }),
   access: 'read',
@@ -169,7 +168,7 @@ export const list = query({
   positional: ['box'],
   *run(context, { box, type = '', state = '', limit, cursor }) {
     const now = yield* signals.readClock(context);
-    const listing = { after: positionFrom(cursor), type, state, now, limit: limit + 1 };
+    const listing = { after: Number(cursor), type, state, now, limit: limit + 1 };
     const rows =
       box === 'issued'
         ? yield* signalsBy(context.project, context.agent, listing)
@@ -178,11 +177,6 @@ export const list = query({
     return { signals: shown, nextCursor: rows.length > limit ? String(next) : null };
   },
 });
-
-function positionFrom(cursor: string): number {
-  if (!/^\d{0,15}$/.test(cursor)) throw invalid('cursor', 'a cursor as it was answered');
-  return Number(cursor);
-}
 
 export const cancel = mutation({
   name: 'signals.cancel',

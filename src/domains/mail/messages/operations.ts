@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { ReadContext, WriteContext } from '../../../kernel/context.ts';
-import { invalid } from '../../../kernel/errors.ts';
 import { mutation, query } from '../../../kernel/operation.ts';
 import * as schema from '../../../kernel/schema.ts';
 import type { Work } from '../../../kernel/work.ts';
@@ -52,7 +51,7 @@ export const list = query({
     correlationId: schema.name.optional(),
     status: model.status.optional(),
     limit: schema.limit,
-    cursor: schema.cursor,
+    cursor: schema.numericCursor,
   }),
   output: z.object({ messages: z.array(model.message), nextCursor: z.string().nullable() }),
   access: 'read',
@@ -60,7 +59,6 @@ export const list = query({
   positional: ['mailbox'],
   *run(context, { mailbox, thread, sender, correlationId, status, limit, cursor }) {
     yield* context.identity();
-    if (!/^\d{0,15}$/.test(cursor)) throw invalid('cursor', 'a cursor as it was answered');
     const filter = {
       mailbox_id: mailbox,
       thread_id: thread,
