@@ -10,10 +10,15 @@ import { blockFor, Connection } from './connection.ts';
 import { isBusy, isFull, isUnknownOutcome, translate } from './errors.ts';
 import { type Durability, readSettings, settings } from './settings.ts';
 
-/** So long may the write lock stay with one holder. */
-const stuckAfterMs = 30_000;
-/** So long may a writer be unlucky while others get their turns. */
-const starvedAfterMs = 300_000;
+/** When a writer that waits for the write lock gives up. */
+export interface Patience {
+  /** So long may the lock stay with one holder. */
+  readonly stuckAfterMs: number;
+  /** So long may a writer be unlucky while others get their turns. */
+  readonly starvedAfterMs: number;
+}
+
+const patience: Patience = { stuckAfterMs: 30_000, starvedAfterMs: 300_000 };
 /** The lock is free for moments only, so waiting is short; a hundred waiting processes must leave time to work. */
 const busyPauseMsMax = 20;
 /** How often a process with waiters looks whether another one has committed. The look costs 2.3 µs. */
@@ -28,6 +33,7 @@ export class SqliteEngine implements Engine {
   readonly capabilities: Capabilities;
   readonly #path: string;
   readonly #durability: Durability;
+  readonly #patience: Patience;
   #connection: Connection;
   #begin!: StatementSync;
   #beginRead!: StatementSync;
@@ -40,9 +46,10 @@ export class SqliteEngine implements Engine {
   readonly #watchers = new Set<() => void>();
   #watchTimer: NodeJS.Timeout | undefined;
 
-  constructor(path: string, durability: Durability = 'full') {
+  constructor(path: string, durability: Durability = 'full', waits: Patience = patience) {
     this.#path = path;
     this.#durability = durability;
+    this.#patience = waits;
     this.#connection = new Connection(path, durability);
     this.#prepare();
     const shared = path !== ':memory:';
@@ -95,9 +102,9 @@ export class SqliteEngine implements Engine {
   async #enter(): Promise<void> {
     this.#assertOpen();
     await this.#makeRoom();
-    const patience = this.#patience();
+    const assertUseful = this.#waiting();
     for (let pauseMs = 1; !this.#tryBegin(); pauseMs = Math.min(pauseMs * 1.5, busyPauseMsMax)) {
-      patience();
+      assertUseful();
       // Random, so that waiting processes do not come back in step.
       await delay(pauseMs / 2 + jitterMs(pauseMs));
       this.#assertOpen();
@@ -106,9 +113,9 @@ export class SqliteEngine implements Engine {
 
   transactSync<T>(work: () => Work<T>): T {
     this.#assertOpen();
-    const patience = this.#patience();
+    const assertUseful = this.#waiting();
     while (!this.#tryBegin()) {
-      patience();
+      assertUseful();
       blockFor(1);
     }
     return this.#finish(work);
@@ -161,7 +168,8 @@ export class SqliteEngine implements Engine {
    * Answers what is called before each pause, and throws once waiting has no more use: when nobody has committed for long,
    * which is a holder that is stuck and not a queue, or after very long.
    */
-  #patience(): () => void {
+  #waiting(): () => void {
+    const { stuckAfterMs, starvedAfterMs } = this.#patience;
     const began = performance.now();
     let progressAt = began;
     return () => {
@@ -174,14 +182,14 @@ export class SqliteEngine implements Engine {
 
   async #whenFree(run: () => void): Promise<void> {
     if (this.#held) throw new RookeryError('INVALID_INPUT', 'a transaction is open');
-    const patience = this.#patience();
+    const assertUseful = this.#waiting();
     for (;;) {
       this.#assertOpen();
       try {
         return run();
       } catch (error) {
         if (!isBusy(error)) throw translate(error);
-        patience();
+        assertUseful();
         await delay(jitterMs(busyPauseMsMax));
       }
     }
