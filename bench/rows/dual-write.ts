@@ -1,5 +1,5 @@
 import { openRookery } from '../../src/rookery.ts';
-import { hasRedis, RedisServer } from '../../test/engines/redis.ts';
+import { hasRedis, RedisServer } from '../../test/engines/redis-server.ts';
 import { atMost, type Bench, concurrently, count, type NotRun, type Row, withFolder } from '../measure.ts';
 import { callers, noteOf } from '../stores.ts';
 

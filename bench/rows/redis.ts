@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { Redis } from 'ioredis';
-import { type Bench, compared, concurrently, count, inTurn, withFolder } from '../measure.ts';
+import type { Redis } from 'ioredis';
+import { hasRedis, RedisServer } from '../../test/engines/redis-server.ts';
+import { type Bench, compared, concurrently, count, inTurn } from '../measure.ts';
 import { callers, noteOf, withStore } from '../stores.ts';
 
 export const redisBenches: readonly Bench[] = [
@@ -49,45 +47,16 @@ export const redisBenches: readonly Bench[] = [
   },
 ];
 
-/** A Redis server of our own on a free port, with every write on disk before it is answered. */
+/** A Redis server of our own, with every write on disk before it is answered. */
 async function withRedis<T>(
   name: string,
   use: (redis: Redis) => Promise<T>,
 ): Promise<T | { name: string; reason: string }> {
-  return await withFolder(async (folder) => {
-    const port = await freePort();
-    const settings = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
-    const server = spawn(
-      'redis-server',
-      ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...settings],
-      { stdio: 'ignore' },
-    );
-    try {
-      await once(server, 'spawn');
-    } catch {
-      return { name, reason: 'redis-server is not on this machine' };
-    }
-    const redis = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null });
-    redis.on('error', () => {}); // it is not up yet: the client tries again
-    try {
-      await redis.ping();
-      return await use(redis);
-    } finally {
-      redis.disconnect();
-      const gone = once(server, 'exit');
-      server.kill('SIGKILL');
-      await gone;
-    }
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
+  if (!hasRedis) return { name, reason: 'redis-server is not on this machine' };
+  const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
+  try {
+    return await use(server.client());
+  } finally {
+    await server.stop();
+  }
 }

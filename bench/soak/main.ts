@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { openRookery, type Rookery } from '../../src/rookery.ts';
-import { hasRedis, RedisServer } from '../../test/engines/redis.ts';
+import { hasRedis, RedisServer } from '../../test/engines/redis-server.ts';
 import { nextMessage, startChild } from '../child.ts';
 import { percentile, withFolder } from '../measure.ts';
 import { findings, megabytes, sum } from './check.ts';
