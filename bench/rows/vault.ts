@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import { PooledRandom } from '../../src/kernel/clock.ts';
+import type { DataKey } from '../../src/kernel/vault/data-key.ts';
 import { packClear, packSealed, unpack } from '../../src/kernel/vault/envelope.ts';
-import type { DataKey } from '../../src/kernel/vault/keyring.ts';
 import { nestedKey, nonceLength, secretKey } from '../../src/kernel/vault/primitives.ts';
 import { type Bench, compared, count, inTurn } from '../measure.ts';
 

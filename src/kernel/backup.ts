@@ -1,8 +1,7 @@
 import type { Engine } from './engine.ts';
 import { RookeryError } from './errors.ts';
 import type { Verified } from './ledger/findings.ts';
-import { verifyStore } from './ledger/verify-store.ts';
-import type { Store } from './store.ts';
+import { type Verifiable, verifyStore } from './ledger/verify-store.ts';
 
 export interface StoreBackupOptions {
   readonly onProgress?: (done: number, total: number) => void;
@@ -18,7 +17,7 @@ export interface StoreBackupOptions {
  * with a finding is refused with TAMPERED, and removed. Answers what was verified; undefined when that was left out.
  */
 export async function backupStore(
-  store: Store,
+  store: Verifiable,
   file: string,
   { onProgress, verify = true }: StoreBackupOptions = {},
 ): Promise<Verified | undefined> {

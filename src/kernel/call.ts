@@ -1,11 +1,7 @@
 import type { z } from 'zod';
 import type { Principal } from './access/model.ts';
+import type { Fence } from './fence.ts';
 import type { Mutation, Operation, Query } from './operation.ts';
-
-export interface Fence {
-  readonly lease: string;
-  readonly token: number;
-}
 
 /** What may accompany a call beside its input. */
 export interface CallOptions {

@@ -9,8 +9,6 @@ import { loadHead, storeHead } from './ledger/head.ts';
 import { type Outbox, ProjectWrites, type Recorded, type Transaction } from './transaction.ts';
 import { change, statement, type Work } from './work.ts';
 
-export type { Outbox, Recorded, Transaction } from './transaction.ts';
-
 export interface Job<T> {
   readonly project: string;
   run(tx: Transaction): Work<T>;

@@ -1,11 +1,12 @@
 import { type Call, originOf } from './call.ts';
 import type { Clock } from './clock.ts';
 import { Collision } from './collision.ts';
-import type { GroupCommit, Job, Transaction } from './commit.ts';
+import type { GroupCommit, Job } from './commit.ts';
 import { type Services, type Witnessed, WriteContext } from './context.ts';
 import { Denial, type Subject } from './denial.ts';
 import type { RookeryError } from './errors.ts';
 import { type ReadWindow, ReadWindows, readWindowMs } from './ledger/reads.ts';
+import type { Transaction } from './transaction.ts';
 import type { Work } from './work.ts';
 
 /**

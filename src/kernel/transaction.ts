@@ -1,7 +1,7 @@
 import type { Subject } from './denial.ts';
 import type { Change } from './ledger/entry.ts';
 import { type Head, takeToken } from './ledger/head.ts';
-import type { RedisWrite } from './live/projection.ts';
+import type { RedisWrite } from './live/writes.ts';
 import type { Work } from './work.ts';
 
 /** What a work may do to the store beyond its statements. All of it takes effect with the commit or not at all. */

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Transaction } from '../../src/kernel/commit.ts';
 import { canonicalJson } from '../../src/kernel/json.ts';
 import type { Change } from '../../src/kernel/ledger/entry.ts';
 import { leafHash } from '../../src/kernel/ledger/tree.ts';
+import type { Transaction } from '../../src/kernel/transaction.ts';
 import { change, one, statement, type Work } from '../../src/kernel/work.ts';
 import type { Rookery } from '../../src/rookery.ts';
 import type { Harness } from '../engines/index.ts';

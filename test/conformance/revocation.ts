@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { Identities } from '../../src/kernel/access/identity.ts';
 import type { Identity, Principal } from '../../src/kernel/access/model.ts';
-import type { Transaction } from '../../src/kernel/commit.ts';
 import { isRookeryError } from '../../src/kernel/errors.ts';
+import type { Transaction } from '../../src/kernel/transaction.ts';
 import type { Work } from '../../src/kernel/work.ts';
 import type { Rookery } from '../../src/rookery.ts';
 import type { Harness } from '../engines/index.ts';

@@ -1,7 +1,7 @@
 import { agentById } from '../../kernel/access/statements.ts';
-import type { Fence } from '../../kernel/call.ts';
 import type { ReadContext } from '../../kernel/context.ts';
 import { RookeryError } from '../../kernel/errors.ts';
+import type { Fence } from '../../kernel/fence.ts';
 import type { Work } from '../../kernel/work.ts';
 import { assertCurrent } from './coordinator-model.ts';
 import { assertHolds } from './coordinator-posts.ts';

@@ -1,6 +1,7 @@
 import { differing, type StateCheck } from '../../kernel/ledger/state.ts';
 import { type KeyRow, keysAfter } from '../../kernel/vault/statements.ts';
-import { keySubject, stateNumber } from '../../kernel/vault/states.ts';
+import { stateNumber } from '../../kernel/vault/states.ts';
+import { keySubject } from '../../kernel/vault/step.ts';
 
 const pageSize = 500;
 

@@ -5,7 +5,7 @@ import { keysTopic } from '../../kernel/vault/reencryption.ts';
 import { addErasure, dropPointers, isRelayed } from '../../kernel/vault/rotation-statements.ts';
 import type { ErasedSubject } from '../../kernel/vault/sealed.ts';
 import { keysOf } from '../../kernel/vault/statements.ts';
-import { step } from '../../kernel/vault/states.ts';
+import { step } from '../../kernel/vault/step.ts';
 import type { Work } from '../../kernel/work.ts';
 import { type Receipt, receiptView, remainsOf } from './model.ts';
 

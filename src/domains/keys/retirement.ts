@@ -2,7 +2,7 @@ import type { WriteContext } from '../../kernel/context.ts';
 import { invalid, RookeryError } from '../../kernel/errors.ts';
 import { inOneSnapshot } from '../../kernel/operation.ts';
 import { type KeyRow, keyById } from '../../kernel/vault/statements.ts';
-import { step } from '../../kernel/vault/states.ts';
+import { step } from '../../kernel/vault/step.ts';
 import type { Work } from '../../kernel/work.ts';
 import { recordsByKey } from './counting.ts';
 import { type Key, keyView } from './model.ts';

@@ -4,7 +4,8 @@ import { notFound } from '../../kernel/errors.ts';
 import { keysTopic } from '../../kernel/vault/reencryption.ts';
 import { beginRotation } from '../../kernel/vault/rotation-statements.ts';
 import { type KeyRow, keyById, keysAfter } from '../../kernel/vault/statements.ts';
-import { type KeyState, step } from '../../kernel/vault/states.ts';
+import type { KeyState } from '../../kernel/vault/states.ts';
+import { step } from '../../kernel/vault/step.ts';
 import type { Work } from '../../kernel/work.ts';
 
 export interface Rotated {

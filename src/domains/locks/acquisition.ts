@@ -8,7 +8,6 @@ import {
   expiryOf,
   grant,
   type Holder,
-  type LeaseRows,
   leaseOf,
   renew,
   type Terms,
@@ -23,6 +22,7 @@ import { handOver } from './queue/handover.ts';
 import { countBypass, waitersOf } from './queue/statements.ts';
 import { lockHeld, type Refusal, reasonsOf } from './refusal.ts';
 import { type Resource, resourcesOf } from './resources.ts';
+import type { LeaseRows } from './statements.ts';
 import { type Situation, situationOf } from './statements.ts';
 
 /** A request, checked and in one spelling. */

@@ -2,9 +2,8 @@ import { isoTime } from '../../kernel/clock.ts';
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
 import { recordEvent } from '../mail/operations.ts';
-import type { LeaseRows } from './leases.ts';
 import type { Status } from './model.ts';
-import type { LockRow } from './statements.ts';
+import type { LeaseRows, LockRow } from './statements.ts';
 
 /**
  * The life of leases that asked for it, told in the stream (`ctk`, path) by the names of seed 002. A lease that did not

@@ -1,9 +1,10 @@
 import { Denial, type WriteContext } from '../../kernel/context.ts';
 import { notFound, RookeryError } from '../../kernel/errors.ts';
 import type { Work } from '../../kernel/work.ts';
-import { end, isOver, type LeaseRows, leaseOf, renew, subjectOf, turnover, withOthers } from './leases.ts';
+import { end, isOver, leaseOf, renew, subjectOf, turnover, withOthers } from './leases.ts';
 import { defaultLeaseMs, type Lease } from './model.ts';
 import { handOver } from './queue/handover.ts';
+import type { LeaseRows } from './statements.ts';
 import { incarnationOf, type LockRow, lockAndQueue, lockById } from './statements.ts';
 
 /** What a holder does with its lease, and an administrator with anybody's. */

@@ -2,12 +2,13 @@ import type { WriteContext } from '../../kernel/context.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import { limits } from '../../kernel/limits.ts';
 import type { Work } from '../../kernel/work.ts';
-import { end, type Holder, holds, isOver, type LeaseRows, rowsOf, type Turnover } from './leases.ts';
+import { end, type Holder, holds, isOver, rowsOf, type Turnover } from './leases.ts';
 import { agingMs, bypassMax, tierOf, upgradeTier } from './model.ts';
 import { leasesNear, type Neighbour, wantsNear } from './neighbours.ts';
 import { dismissIfOver } from './queue/ends.ts';
 import type { WaiterRow, WantedRow } from './queue/statements.ts';
 import { excludes, keyOf, type Resource } from './resources.ts';
+import type { LeaseRows } from './statements.ts';
 import { type LockRow, livePatterns } from './statements.ts';
 
 /** Who asks, for what, and with what place in the queue. */

@@ -10,6 +10,7 @@ import type { Claim, Resource } from './resources.ts';
 import {
   addLock,
   endLocks,
+  type LeaseRows,
   type LockRow,
   lockById,
   makeExclusive,
@@ -19,9 +20,6 @@ import {
 } from './statements.ts';
 
 /** Leases coming into being, living on and ending: the only place where rows of leases are written. */
-
-/** The rows of one lease, its first one first. What changes a lease changes its rows in memory with it. */
-export type LeaseRows = readonly [LockRow, ...LockRow[]];
 
 /** An agent in one of its lives. */
 export interface Holder {

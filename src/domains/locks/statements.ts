@@ -29,6 +29,9 @@ export interface LockRow {
   chronicled: number;
 }
 
+/** The rows of one lease, its first one first. What changes a lease changes its rows in memory with it. */
+export type LeaseRows = readonly [LockRow, ...LockRow[]];
+
 const columns = `id, lease_id, kind, file, normalized_path, reserved_by, incarnation, reserved_at, released_at, purpose,
   shared, checksum, timeout_ms, expires_at_ms, status, fencing_token, members, ended_by, end_reason, seq, metadata,
   chronicled`;

@@ -1,6 +1,7 @@
 import type { ReadContext, Stored, Subject } from '../../kernel/context.ts';
 import type { Entry } from '../../kernel/ledger/entry.ts';
-import type { ProjectedPage, Projection, RedisWrite } from '../../kernel/live/projection.ts';
+import type { ProjectedPage, Projection } from '../../kernel/live/projection.ts';
+import type { RedisWrite } from '../../kernel/live/writes.ts';
 import { keyIdOf } from '../../kernel/vault/envelope.ts';
 import { shownOf } from '../../kernel/vault/shown.ts';
 import type { Parameter, Work } from '../../kernel/work.ts';

@@ -1,4 +1,5 @@
-import { keyPart, prefixOf, type RedisWrite } from '../../kernel/live/projection.ts';
+import { keyPart, prefixOf } from '../../kernel/live/projection.ts';
+import type { RedisWrite } from '../../kernel/live/writes.ts';
 import type { ItemRow } from './statements.ts';
 
 type Place = Pick<ItemRow, 'namespace' | 'key' | 'scope'>;

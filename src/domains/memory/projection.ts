@@ -1,5 +1,6 @@
 import type { ReadContext } from '../../kernel/context.ts';
-import type { Projection, RedisWrite } from '../../kernel/live/projection.ts';
+import type { Projection } from '../../kernel/live/projection.ts';
+import type { RedisWrite } from '../../kernel/live/writes.ts';
 import { shownOf } from '../../kernel/vault/shown.ts';
 import type { Work } from '../../kernel/work.ts';
 import { hotDelete, hotWrite } from './hot.ts';

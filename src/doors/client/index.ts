@@ -1,5 +1,5 @@
-import type { Fence } from '../../kernel/call.ts';
 import { type ErrorCode, errorCatalogue, RookeryError } from '../../kernel/errors.ts';
+import type { Fence } from '../../kernel/fence.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { operations } from '../../operations.ts';
 import type { Domains } from '../../rookery.ts';

@@ -1,8 +1,8 @@
-import type { Transaction } from '../commit.ts';
 import { Denial, type Subject } from '../denial.ts';
 import { invalid } from '../errors.ts';
 import type { Change } from '../ledger/entry.ts';
 import { agentId } from '../schema.ts';
+import type { Transaction } from '../transaction.ts';
 import type { Keyring } from '../vault/keyring.ts';
 import type { Work } from '../work.ts';
 import {

@@ -1,7 +1,8 @@
 import type { ReadContext, Subject } from '../context.ts';
 import { RookeryError } from '../errors.ts';
+import type { DataKey } from '../vault/data-key.ts';
 import { isErasure } from '../vault/erasure.ts';
-import { commitment, type DataKey, type Keyring } from '../vault/keyring.ts';
+import { commitment, type Keyring } from '../vault/keyring.ts';
 import type { Parameter, Work } from '../work.ts';
 import { decodeEntry, type Entry } from './entry.ts';
 import type { Erasures } from './erasures.ts';

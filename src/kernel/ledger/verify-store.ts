@@ -1,11 +1,18 @@
-import { ReadContext } from '../context.ts';
+import { ReadContext, type Services } from '../context.ts';
 import type { Engine } from '../engine.ts';
 import { inManySnapshots } from '../operation.ts';
-import type { Store } from '../store.ts';
 import type { Work } from '../work.ts';
 import { Report, type Verified } from './findings.ts';
 import { checkpointProjectAfter, entryProjectAfter, headProjectAfter } from './statements.ts';
 import { type Progress, verifyLedger } from './verify.ts';
+
+/** What is verified: an open store. */
+export interface Verifiable {
+  readonly engine: Engine;
+  readonly services: Services;
+  /** The store clock of a project. */
+  now(project: string): number;
+}
 
 export interface VerifyStoreOptions {
   /** One project; all of them when left out. */
@@ -21,7 +28,7 @@ export interface VerifyStoreOptions {
  * Verifies the ledger of one project or of all, and what is stored against it, in steps of a few milliseconds between
  * which the store serves others. Measured on one core: 7 s for 10⁶ entries, 10 s for 10⁶ stored records.
  */
-export async function verifyStore(store: Store, options: VerifyStoreOptions = {}): Promise<Verified> {
+export async function verifyStore(store: Verifiable, options: VerifyStoreOptions = {}): Promise<Verified> {
   const { project, checkpoint, copy: engine = store.engine, onProgress } = options;
   const projects = project === undefined ? await projectsOf(engine) : [project];
   const total = new Report();
@@ -36,7 +43,7 @@ export async function verifyStore(store: Store, options: VerifyStoreOptions = {}
   return total.result();
 }
 
-function contextOf(store: Store, project: string): ReadContext {
+function contextOf(store: Verifiable, project: string): ReadContext {
   const principal = { project, agent: '', rights: new Set<never>() };
   return new ReadContext(
     { principal, operation: 'audit.verify', risk: 'low' },

@@ -1,14 +1,16 @@
 import { type Clock, jitterMs } from '../clock.ts';
-import type { Committed, GroupCommit, Transaction } from '../commit.ts';
+import type { Committed, GroupCommit } from '../commit.ts';
 import type { Services } from '../context.ts';
 import type { Engine } from '../engine.ts';
+import type { Transaction } from '../transaction.ts';
 import type { Work } from '../work.ts';
 import type { Projection } from './projection.ts';
 import type { RedisParameter, RedisPort, RedisState } from './redis.ts';
 import type { Pointers, Settling } from './relay/outbox.ts';
 import { Reader } from './relay/page.ts';
-import { Relay, type RelayStatus } from './relay/relay.ts';
+import { Relay } from './relay/relay.ts';
 import { headsAfter } from './relay/statements.ts';
+import type { LiveStatus } from './status.ts';
 
 export interface LiveParts {
   readonly engine: Engine;
@@ -23,11 +25,6 @@ export interface LiveParts {
   readonly storeId: string;
   readonly draw: () => string;
   readonly feedLength?: number | undefined;
-}
-
-export interface LiveStatus extends RelayStatus {
-  readonly endpoint: string;
-  readonly state: RedisState;
 }
 
 const feedLength = 10_000;

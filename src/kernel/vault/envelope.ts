@@ -1,6 +1,6 @@
 import { RookeryError } from '../errors.ts';
 import { type Compression, compress, decompress, defaultCompression, plainCodec } from './codecs.ts';
-import type { DataKey } from './keyring.ts';
+import type { DataKey } from './data-key.ts';
 import { nonceLength, open, seal } from './primitives.ts';
 
 /**

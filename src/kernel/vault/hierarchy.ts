@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Random } from '../clock.ts';
-import type { Transaction } from '../commit.ts';
 import { invalid, RookeryError } from '../errors.ts';
 import { signerFromSeed } from '../ledger/signer.ts';
+import type { Transaction } from '../transaction.ts';
 import type { Work } from '../work.ts';
 import { keyIdLength } from './envelope.ts';
 import {

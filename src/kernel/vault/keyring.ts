@@ -1,24 +1,13 @@
 import { hash, type KeyObject } from 'node:crypto';
 import type { Random } from '../clock.ts';
-import type { Transaction } from '../commit.ts';
 import { RookeryError } from '../errors.ts';
+import type { Transaction } from '../transaction.ts';
 import type { Work } from '../work.ts';
+import type { DataKey } from './data-key.ts';
 import { derive, Hierarchy, type Standing } from './hierarchy.ts';
-import { hmac, type NestedKey, nestedKey, nestedMac, secretKey } from './primitives.ts';
+import { hmac, nestedKey, nestedMac, secretKey } from './primitives.ts';
 import type { RootKeys } from './root.ts';
 import { type KeyRow, keyById, keysOf, primaryKey, reserveUses, wearOut } from './statements.ts';
-
-/**
- * One data key, the key of one scope. From it three keys are derived, so that no key serves two purposes: one encrypts,
- * one commits (GCM itself does not tell under which key a ciphertext was made), one salts the ledger's commitments.
- */
-export interface DataKey {
-  readonly id: Uint8Array;
-  readonly encryption: KeyObject;
-  readonly salt: NestedKey;
-  /** Encryptions left of the block that was reserved on disk. */
-  left: number;
-}
 
 /** Uses are reserved before they happen, in blocks: a crash can only count too many. */
 const useBlock = 2 ** 16;

@@ -16,7 +16,7 @@ import {
 import { beginningOf, placeOf, type SealedTable } from './sealed.ts';
 import { replaceEnvelope, type ScannedRow, scanSealed, sealedRow } from './sealed-statements.ts';
 import { keyById, noteEmptied, supersededKeys } from './statements.ts';
-import { step } from './states.ts';
+import { step } from './step.ts';
 
 export interface UpkeepParts {
   readonly engine: Engine;

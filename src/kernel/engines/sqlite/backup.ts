@@ -1,10 +1,9 @@
 import { rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { backup, DatabaseSync } from 'node:sqlite';
-import type { BackupOptions } from '../../engine.ts';
+import type { BackupOptions, Engine } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
 import { createFile } from './connection.ts';
-import type { SqliteEngine } from './engine.ts';
 
 /**
  * Copies a live database into a temporary name, checks the copy and renames it: a file under the final name is complete.
@@ -13,7 +12,7 @@ import type { SqliteEngine } from './engine.ts';
 export async function copyChecked(
   source: DatabaseSync,
   file: string,
-  openCopy: (path: string) => SqliteEngine,
+  openCopy: (path: string) => Engine,
   { onProgress = () => {}, verify }: BackupOptions,
 ): Promise<void> {
   const partial = `${file}.partial`;
@@ -31,7 +30,7 @@ export async function copyChecked(
   }
 }
 
-async function verifyCopy(copy: SqliteEngine, verify: NonNullable<BackupOptions['verify']>): Promise<void> {
+async function verifyCopy(copy: Engine, verify: NonNullable<BackupOptions['verify']>): Promise<void> {
   try {
     await verify(copy);
   } finally {

@@ -1,6 +1,6 @@
 import type { Committed } from '../../commit.ts';
 import type { Subject } from '../../denial.ts';
-import type { RedisWrite } from '../projection.ts';
+import type { RedisWrite } from '../writes.ts';
 
 /** An entry on its way to Redis. */
 export interface Outgoing {

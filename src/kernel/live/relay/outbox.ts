@@ -1,5 +1,5 @@
-import type { Outbox, Recorded, Transaction } from '../../commit.ts';
 import type { Head } from '../../ledger/head.ts';
+import type { Outbox, Recorded, Transaction } from '../../transaction.ts';
 import type { Work } from '../../work.ts';
 import { addPointers, progressOf, putRelay, setRelayed } from './statements.ts';
 

@@ -1,9 +1,11 @@
 import { jitterMs } from '../../clock.ts';
-import type { Committed, Transaction } from '../../commit.ts';
+import type { Committed } from '../../commit.ts';
 import type { Engine } from '../../engine.ts';
 import { RookeryError } from '../../errors.ts';
+import type { Transaction } from '../../transaction.ts';
 import { driveSync, type Work } from '../../work.ts';
 import type { Projection } from '../projection.ts';
+import type { RelayStatus } from '../status.ts';
 import { Copy, type CopyParts } from './copy.ts';
 import { Filling } from './filling.ts';
 import { Handover } from './handover.ts';
@@ -18,23 +20,6 @@ export interface RelayParts extends CopyParts {
   /** The store clock of the project. */
   readonly now: () => number;
   readonly monotonic: () => number;
-}
-
-export interface RelayStatus {
-  /** Sequence number up to which Redis has everything. */
-  readonly position: number;
-  /** The position as the database has it, for the next start. */
-  readonly storedPosition: number;
-  readonly head: number;
-  /** Entries that Redis does not have yet. */
-  readonly lag: number;
-  /** Hot keys are being written anew, because Redis had lost them. */
-  readonly filling: boolean;
-  /** Id of another store whose feed stands under this project's name; null where the feed is ours. */
-  readonly feedOf: string | null;
-  /** Writes that Redis refused one by one, such as a field of what is no hash. */
-  readonly refused: number;
-  readonly lastError: string | null;
 }
 
 const firstPauseMs = 50;
