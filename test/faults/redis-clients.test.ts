@@ -121,6 +121,14 @@ onRedis('clients that a program holds', (server) => {
     }
   });
 
+  it('takes a password as it stands, with a % that escapes nothing', async () => {
+    await server().client().config('SET', 'requirepass', 'a%zz');
+    const port = await redisPortOf(`redis://:a%zz@127.0.0.1:${server().port}`);
+    await until('connected', () => port.state === 'connected');
+    await server().client({ password: 'a%zz' }).config('SET', 'requirepass', '');
+    await port.close();
+  });
+
   it('refuses what is no place, and repeats nothing of it', async () => {
     for (const redis of ['http://:secret@host', 'secret', 'redis://host/secret', null as never]) {
       const opened = openRookery({ path: ':memory:', redis });

@@ -52,11 +52,20 @@ function locationOf(text: string): RedisLocation {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1',
     port: Number(url.port || 6379),
-    username: decodeURIComponent(url.username) || undefined,
-    password: decodeURIComponent(url.password) || undefined,
+    username: decoded(url.username),
+    password: decoded(url.password),
     db,
     tls: url.protocol === 'rediss:',
   };
+}
+
+/** A `%` that escapes nothing stands for itself. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part) || undefined;
+  } catch {
+    return part;
+  }
 }
 
 /** Says nothing of what was given: it may hold a password. */

@@ -52,11 +52,12 @@ class Reconnecting {
   constructor(client: Redis) {
     this.#client = client;
     client.on('connect', () => client.stream.unref());
-    client.on('ready', () => {
-      this.#pauseMs = firstPauseMs;
-    });
     client.on('end', () => this.#later());
     this.#connect();
+  }
+
+  succeeded(): void {
+    this.#pauseMs = firstPauseMs;
   }
 
   close(): void {
@@ -94,7 +95,7 @@ export class IoredisPort implements RedisPort {
     this.#reconnecting = reconnecting;
     const reachability = this.#reachability;
     this.#listeners = {
-      ready: () => reachability.become('connected'),
+      ready: () => void this.#ready(),
       close: () => reachability.become('away'),
       end: () => reachability.become('away'),
       error: (error) => reachability.failed(error),
@@ -107,6 +108,25 @@ export class IoredisPort implements RedisPort {
 
   get state() {
     return this.#reachability.state;
+  }
+
+  /**
+   * `ioredis` goes on in database 0 where the server does not have the one that was asked for. What is there is somebody
+   * else's: for a connection of our own, that is not to be connected.
+   */
+  async #ready(): Promise<void> {
+    const client = this.#client;
+    const { db = 0 } = client.options;
+    try {
+      if (this.#reconnecting && db !== 0) await client.select(db);
+    } catch (error) {
+      this.#reachability.failed(error);
+      client.disconnect();
+      return;
+    }
+    if (client.status !== 'ready') return;
+    this.#reconnecting?.succeeded();
+    this.#reachability.become('connected');
   }
 
   get lastError() {
