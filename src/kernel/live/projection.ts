@@ -32,9 +32,9 @@ export interface ProjectedPage {
   readonly next: readonly Parameter[] | undefined;
 }
 
-/** Where the relay keeps what is its own in Redis. */
+/** Where the relay keeps what is its own in Redis: no project's keys lie among those of another. */
 export function prefixOf(project: string): string {
-  return `rookery:${project}`;
+  return `rookery:${keyPart(project)}`;
 }
 
 /** A part of a key, so that no two things ever share one: `%` and the characters that separate parts are escaped. */
