@@ -127,6 +127,18 @@ describe('agents of the system', () => {
     expect(await two.memoryAdapter!.get('k', { agentId: 'b' })).toBe(2);
   });
 
+  it('registers nothing of what it refuses, and names who is missing', async () => {
+    const registry = (await systemAlone()).agentRegistry!;
+    await expect(registry.registerAgent({ id: 'a', status: 'odd' as never })).rejects.toThrow(
+      'status: one of',
+    );
+    expect(await registry.getAgent('a')).toBeUndefined();
+    await registry.registerAgent({ id: 'lead' });
+    await expect(registry.createTeam({ name: 'Red', leaderId: 'lead', members: ['nobody'] })).rejects.toThrow(
+      'Agent not found: nobody',
+    );
+  });
+
   it('appoints, and exports and imports what it knows', async () => {
     const system = await systemAlone();
     const registry = system.agentRegistry!;

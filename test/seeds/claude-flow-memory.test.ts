@@ -237,6 +237,16 @@ it('counts exactly with 50 in parallel, and changes nothing where one value is b
   expect([await store.get('k'), await store.get('ever')]).toEqual([null, 'v']);
 });
 
+it('sets several from a map, for as long as its manager says', async () => {
+  const clock = new ManualClock();
+  const store = memoryStore({ memoryManager: swarmMemory({ clock, defaultTTL: 60 }) });
+  expect(await store.mset(new Map([['a', 1]]))).toHaveLength(1);
+  await store.getset('b', 2);
+  expect(await store.mget(['a', 'b'])).toEqual([1, 2]);
+  clock.advance(61_000);
+  expect(await store.keys()).toEqual([]);
+});
+
 it('does what the adapter of the seed documents, in one namespace', async () => {
   const store = memoryStore({ namespace: 'my-app' });
   const told: string[] = [];

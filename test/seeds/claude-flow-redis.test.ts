@@ -116,8 +116,20 @@ onRedis('the system with Redis', (server) => {
     await keeper.initialize();
     await keeper.requestShutdown('enough');
     await until('it stops', () => one.isShuttingDown);
-    await keeper.shutdown();
     await one.gracefulShutdown();
+    // Sent again, it stops nobody who came after.
+    const next = await system({ dbPath, agentId: 'next', swarmId: 's3' }).initialize();
+    const message = published.find((text) => text.includes('"reason":"enough"'))!;
+    await client.publish(channel, message);
+    await client.publish(
+      channel,
+      JSON.stringify({ ...request('x'), message: { type: 'phase_change', phase: 'q' } }),
+    );
+    const state = () => next.redisCoordinator!.getMetrics().coordinationState;
+    await until('it was heard', () => state().phase === 'q');
+    expect(next.isShuttingDown).toBe(false);
+    await next.gracefulShutdown();
+    await keeper.shutdown();
     listener.disconnect();
   });
 
@@ -129,7 +141,14 @@ onRedis('the system with Redis', (server) => {
     one.on('error', (error) => errors.push(error));
     for (const event of ['redisConnected', 'redisDisconnected']) one.on(event, () => told.push(event));
     let heard = 0;
+    const stop = await one.redisCoordinator!.subscribe('events', () => {
+      throw new Error('a handler failed');
+    });
     await one.redisCoordinator!.subscribe('events', () => heard++);
+    await two.redisCoordinator!.publish('events', { type: 'agent_event' });
+    await until('it was heard all the same', () => heard === 1 && errors.length === 1);
+    await stop();
+    heard = errors.length = 0;
     for (let i = 0; i < 2; i++) {
       await server().restart();
       await until(
@@ -194,6 +213,18 @@ onRedis('the system with Redis', (server) => {
       const list = (await client.client('LIST')) as string;
       return !list.includes('name=rookery');
     });
+  });
+
+  it('is away, and writes to no other database, where the one that was asked for is not there', async () => {
+    await server().client().flushall();
+    const one = system({ swarmId: 's7', redisConfig: { port: server().port, db: 99 } });
+    const errors: string[] = [];
+    one.on('error', (error) => errors.push(String(error)));
+    await one.initialize();
+    await one.redisCoordinator!.sendHeartbeat();
+    expect(one.redisCoordinator!.isConnected).toBe(false);
+    expect(errors).toEqual([expect.stringContaining('DB index is out of range')]);
+    expect(await server().client().keys('*')).toEqual([]);
   });
 
   it('takes its server from the options, the flat names or a client [CF-R44]', async () => {

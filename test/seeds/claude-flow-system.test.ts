@@ -72,6 +72,32 @@ describe('the system without Redis', () => {
     await Promise.all([begun.gracefulShutdown(), begun.gracefulShutdown()]);
     expect(told).toEqual(['shutdown']);
     expect(begun.isShuttingDown).toBe(true);
+    // What nobody could close any more is not opened.
+    await expect(begun.initialize()).rejects.toThrow('Memory system is shut down');
+    const never = madeSystem();
+    await never.gracefulShutdown();
+    await expect(never.initialize()).rejects.toThrow('Memory system is shut down');
+  });
+
+  it('lets no call fail, and no other listener miss anything, because a listener throws', async () => {
+    const system = madeSystem({ enableRedisCoordination: false });
+    const errors: unknown[] = [];
+    const heard: unknown[] = [];
+    system.on('error', (error) => errors.push(error));
+    for (const event of ['initialized', 'memoryOperation', 'agentRegistered', 'shutdown'])
+      system
+        .on(event, () => {
+          throw new Error(`heard ${event}`);
+        })
+        .on(event, () => heard.push(event));
+    await system.initialize();
+    await system.memoryAdapter!.set('k', 1, { agentId: 'a' });
+    expect(await system.memoryAdapter!.get('k', { agentId: 'a' })).toBe(1);
+    expect((await system.registerAgent({ id: 'b' })).id).toBe('b');
+    await system.gracefulShutdown();
+    const all = ['agentRegistered', 'initialized', 'memoryOperation', 'memoryOperation', 'agentRegistered'];
+    expect(heard).toEqual([...all, 'shutdown']);
+    expect(errors.map(String)).toEqual(heard.map((event) => `Error: heard ${event}`));
   });
 
   it('reads its settings from the environment where no option says otherwise [CF-C31]', async () => {

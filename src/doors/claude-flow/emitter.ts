@@ -24,6 +24,23 @@ export class Emitter extends EventEmitter {
     this.#rank = debug ? Math.max(named, ranks.indexOf('debug')) : Math.max(named, 0);
   }
 
+  /**
+   * What is told of has happened: a listener that throws fails no call, and keeps nothing from the others. It is told as
+   * an error.
+   */
+  override emit(event: string | symbol, ...told: unknown[]): boolean {
+    const listeners = this.rawListeners(event);
+    for (const listener of listeners) {
+      try {
+        Reflect.apply(listener, this, told);
+      } catch (error) {
+        if (event === 'error') this.log('error', `a listener of "error" failed: ${String(error)}`);
+        else this.fail(error);
+      }
+    }
+    return listeners.length > 0;
+  }
+
   /** Emits an error to whoever listens, else tells it on stderr. Never throws. */
   protected fail(error: unknown): void {
     if (this.listenerCount('error') > 0) this.emit('error', error);

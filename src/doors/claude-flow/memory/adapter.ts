@@ -88,7 +88,7 @@ export class MemoryStoreAdapter extends Emitter {
     const manager = await this.#started();
     const stored = await manager.set(key, value, {
       ...this.#placed(options),
-      ttl: options.ttl ?? this.#options.defaultTTL,
+      ttl: this.#ttlOf(options),
     });
     this.#counts.sets++;
     this.emit('setItem', { key, namespace: stored.id.slice(0, -key.length - 1), aclLevel: stored.aclLevel });
@@ -132,7 +132,7 @@ export class MemoryStoreAdapter extends Emitter {
     return found;
   }
 
-  /** All or none, in one transaction: an object, or pairs of key and value. */
+  /** All or none, in one transaction: an object, a map, or pairs of key and value. */
   async mset(values: KeyValues, options: MemorySetOptions = {}): Promise<StoredEntry[]> {
     const manager = await this.#started();
     const { session, placed } = await this.#address(options);
@@ -144,7 +144,7 @@ export class MemoryStoreAdapter extends Emitter {
     const { items } = await manager.write(memory.mset, placed, {
       ...target,
       entries,
-      ttl: options.ttl ?? this.#options.defaultTTL ?? defaults.defaultTTL,
+      ttl: this.#ttlOf(options),
       encrypt: encrypt === true || undefined,
       compress,
       type,
@@ -195,7 +195,7 @@ export class MemoryStoreAdapter extends Emitter {
 
   /** The value before; `null` where there was none. */
   async getset(key: string, value: unknown, options: MemorySetOptions = {}): Promise<unknown> {
-    const ttl = options.ttl ?? this.#options.defaultTTL ?? defaults.defaultTTL;
+    const ttl = this.#ttlOf(options);
     const { value: before } = await this.#rewrite(memory.getset, key, { ...options, ttl }, { value });
     return before;
   }
@@ -286,6 +286,11 @@ export class MemoryStoreAdapter extends Emitter {
   async #address<Options extends MemoryCallOptions>(options: Options) {
     const manager = await this.#started();
     return { session: await manager.session(), placed: this.#placed(options) };
+  }
+
+  /** What the call says, else the adapter, else its manager. */
+  #ttlOf({ ttl }: MemorySetOptions): number {
+    return ttl ?? this.#options.defaultTTL ?? this.#manager.options.defaultTTL ?? defaults.defaultTTL;
   }
 
   #placed<Options extends MemoryCallOptions>(options: Options): Options {

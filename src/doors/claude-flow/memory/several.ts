@@ -7,6 +7,7 @@ import type { MemorySession } from './session.ts';
 /** Keys and values as callers give them. */
 export type KeyValues =
   | Readonly<Record<string, unknown>>
+  | ReadonlyMap<string, unknown>
   | readonly (readonly [key: string, value: unknown] | { readonly key: string; readonly value: unknown })[];
 
 export interface KeyListing extends MemoryCallOptions {
@@ -22,6 +23,7 @@ interface Entry {
 }
 
 export function entriesOf(values: KeyValues): Entry[] {
+  if (values instanceof Map) return [...values].map(([key, value]) => ({ key, value }));
   if (!Array.isArray(values)) return Object.entries(values).map(([key, value]) => ({ key, value }));
   return values.map((entry: readonly [string, unknown] | Entry) =>
     'key' in entry ? { key: entry.key, value: entry.value } : { key: entry[0], value: entry[1] },

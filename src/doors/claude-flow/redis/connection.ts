@@ -37,7 +37,9 @@ export class ChannelConnection {
     this.#listeners.set(channel, (known ?? new Set()).add(listener));
     await this.#tell((subscriber) => subscriber.subscribe(channel, listener));
     return async () => {
-      this.#listeners.get(channel)?.delete(listener);
+      const left = this.#listeners.get(channel);
+      left?.delete(listener);
+      if (left?.size === 0) this.#listeners.delete(channel);
       await this.#tell((subscriber) => subscriber.unsubscribe(channel, listener));
     };
   }

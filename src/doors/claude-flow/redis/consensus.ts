@@ -54,9 +54,22 @@ export async function request(
   return proposal.id;
 }
 
+/** All of them: a vote that leaves somebody out is none. More than may vote at once are refused by the vote itself. */
 async function membersOf({ actors }: MemorySession, swarm: string): Promise<string[]> {
-  const { members } = await actors.administer(fleet.members, { swarm, limit: limits.pageSize });
-  return members;
+  const found: string[] = [];
+  for (
+    let cursor: string | null = '';
+    cursor !== null && found.length <= limits.electors + boundIds.length;
+  ) {
+    const asked: object = { swarm, limit: limits.pageSize, cursor };
+    const page: { members: string[]; nextCursor: string | null } = await actors.administer(
+      fleet.members,
+      asked,
+    );
+    found.push(...page.members);
+    cursor = page.nextCursor;
+  }
+  return found;
 }
 
 /** Casts a vote as its voter. The same one again is the same vote; another one is refused. */

@@ -166,7 +166,12 @@ export class RedisCoordinator extends Emitter {
     const { prefix, swarmId } = this.#settings;
     const hear = (text: string) => {
       const envelope = readEnvelope(text);
-      if (envelope && envelope.senderId !== this.#settings.agentId) handler(envelope.message, envelope);
+      if (!envelope || envelope.senderId === this.#settings.agentId) return;
+      try {
+        handler(envelope.message, envelope);
+      } catch (error) {
+        this.fail(error);
+      }
     };
     return await awake(channels.subscribe(channelOf(prefix, swarmId, channel), hear));
   }

@@ -16,7 +16,7 @@ export interface RedisCoordinatorOptions extends Logging {
   readonly swarmId?: string | undefined;
   readonly agentId?: string | undefined;
   readonly channelPrefix?: string | undefined;
-  /** Attempts after which the server counts as away and an error is told; attempts go on. */
+  /** Accepted as the seed has it: the server counts as away with the first attempt that fails, and attempts go on. */
   readonly maxReconnectAttempts?: number | undefined;
   /** Milliseconds. */
   readonly heartbeatInterval?: number | undefined;

@@ -13,6 +13,11 @@ const seenMax = 10_000;
 export class ShutdownGuard {
   readonly #session: MemorySession;
   readonly #seen = new Set<string>();
+  /**
+   * What was sent before this process listened was for others: sent again, it must not stop who came after. Whoever can
+   * sign has the same file, and with it the same clock.
+   */
+  readonly #since = Date.now();
 
   constructor(session: MemorySession) {
     this.#session = session;
@@ -21,7 +26,8 @@ export class ShutdownGuard {
   async admits(envelope: Envelope, now: number): Promise<boolean> {
     const { id, senderId, timestamp, swarmId } = envelope;
     const { swarmId: own, projectId } = this.#session.actors.place;
-    if (swarmId !== own || Math.abs(now - timestamp) > skewMs || this.#seen.has(id)) return false;
+    if (swarmId !== own || Math.abs(now - timestamp) > skewMs) return false;
+    if (timestamp < this.#since || this.#seen.has(id)) return false;
     const { store } = this.#session.store.rookery;
     if (!(await isSigned(store, projectId, envelope))) return false;
     const asOf = store.now(projectId);

@@ -1,5 +1,6 @@
 import * as fleet from '../../../domains/fleet/operations.ts';
 import * as roles from '../../../domains/fleet/roles.ts';
+import { invalid } from '../../../kernel/errors.ts';
 import { limits } from '../../../kernel/limits.ts';
 import type { MemorySession } from '../memory/session.ts';
 import {
@@ -9,6 +10,8 @@ import {
   type FleetAgent,
   type RegisteredAgent,
 } from './shapes.ts';
+
+const statuses = fleet.list.input.shape.status.unwrap().options;
 
 /** The agents of one swarm, administered by who holds the file. */
 export class RegisteredAgents {
@@ -20,6 +23,8 @@ export class RegisteredAgents {
 
   /** A new agent, or one that exists with what is said of it now. One of another swarm joins this one beside its own. */
   async register(id: string, info: AgentInfo): Promise<RegisteredAgent> {
+    if (info.status !== undefined && !statuses.includes(info.status))
+      throw invalid('status', `one of ${statuses.join(', ')}`);
     const { actors } = this.#session;
     const { swarmId: swarm } = actors.place;
     const known = await this.find(id);

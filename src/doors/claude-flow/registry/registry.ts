@@ -149,10 +149,20 @@ export class AgentRegistry extends Emitter {
 
   async createTeam(info: TeamInfo): Promise<Team> {
     const { teams } = await this.#opened();
-    const named = [info.leaderId, ...(info.members ?? [])].find((id) => id !== undefined);
-    const team = await found(teams.create(info), { agent: named });
+    const team = await this.#found(teams.create(info), [info.leaderId, ...(info.members ?? [])]);
     this.emit('teamCreated', team);
     return team;
+  }
+
+  /** What was not found is told in the seed's words. The store does not say which it is: who holds the file may look. */
+  async #found<T>(asked: Promise<T>, agents: readonly (string | undefined)[]): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (isRookeryError(error, 'NOT_FOUND') && error.details['kind'] === 'agent')
+        for (const id of agents) if (id !== undefined) await this.#agent(id);
+      throw error;
+    }
   }
 
   async getTeam(id: string): Promise<Team | undefined> {
@@ -210,7 +220,7 @@ export class AgentRegistry extends Emitter {
       acts: actions,
       expiresAt: timeOf(expiresAt),
     });
-    const permission = permissionOf(await found(granted, { agent: agentId }));
+    const permission = permissionOf(await this.#found(granted, [agentId]));
     this.emit('permissionGranted', permission);
     return permission;
   }
@@ -291,17 +301,6 @@ export class AgentRegistry extends Emitter {
 }
 
 const resourceTypes: ReadonlySet<string> = new Set(fleet.hasPermission.input.shape.resourceType.options);
-
-/** What was not found is told in the seed's words. */
-async function found<T>(asked: Promise<T>, named: { readonly agent?: string | undefined }): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (isRookeryError(error, 'NOT_FOUND') && error.details['kind'] === 'agent' && named.agent !== undefined)
-      missing('Agent', named.agent);
-    throw error;
-  }
-}
 
 function missing(kind: 'Agent' | 'Team', id: string): never {
   throw new Error(`${kind} not found: ${id}`);

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import * as fleet from '../../../domains/fleet/operations.ts';
 import { limits } from '../../../kernel/limits.ts';
 import type { MemorySession } from '../memory/session.ts';
@@ -36,8 +37,14 @@ export async function exportState(
 }
 
 async function permissionsOf({ actors }: MemorySession, agent: string): Promise<Permission[]> {
-  const { permissions } = await actors.administer(fleet.permissions, { agent, limit: limits.pageSize });
-  return permissions.map(permissionOf).filter(({ isActive }) => isActive);
+  const found: Permission[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const asked: object = { agent, limit: limits.pageSize, cursor };
+    const page: z.output<typeof fleet.permissions.output> = await actors.administer(fleet.permissions, asked);
+    found.push(...page.permissions.map(permissionOf));
+    cursor = page.nextCursor;
+  }
+  return found.filter(({ isActive }) => isActive);
 }
 
 /** Agents first, then teams with their members, then permissions that are not there yet. */

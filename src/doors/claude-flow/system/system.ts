@@ -61,9 +61,11 @@ export class SQLiteMemorySystem extends Emitter {
 
   /** Resolves also while Redis is away. Rejects where the database cannot be opened: a wrong key, for example. */
   async initialize(): Promise<this> {
-    this.#beginning ??= this.#begin().catch((error: unknown) => {
-      this.#beginning = undefined;
+    if (this.#ending) throw new Error('Memory system is shut down');
+    this.#beginning ??= this.#begin().catch(async (error: unknown) => {
       this.metrics.errors++;
+      await this.#close();
+      this.#beginning = undefined;
       throw error;
     });
     return await this.#beginning;
@@ -82,8 +84,7 @@ export class SQLiteMemorySystem extends Emitter {
     this.agentRegistry.on('agentRegistered', (agent) => this.emit('agentRegistered', agent));
     const own = { id: agentId, name: 'SQLite Memory System', type: 'system', capabilities: ownCapabilities };
     await this.agentRegistry.registerAgent(own);
-    if (enableRedisCoordination)
-      this.redisCoordinator = await this.#coordinate(memoryManager, { redisConfig, swarmId, agentId });
+    if (enableRedisCoordination) await this.#coordinate(memoryManager, { redisConfig, swarmId, agentId });
     if (enablePerformanceMonitoring)
       this.performanceBenchmarks = new PerformanceBenchmarks({ dbPath, outputDir: benchmarkOutputDir });
     this.metrics.startTime = Date.now();
@@ -109,13 +110,13 @@ export class SQLiteMemorySystem extends Emitter {
   async #coordinate(
     memoryManager: SwarmMemoryManager,
     options: Pick<SystemSettings, 'redisConfig' | 'swarmId' | 'agentId'>,
-  ): Promise<RedisCoordinator> {
+  ): Promise<void> {
     const coordinator = new RedisCoordinator({ ...options, memoryManager, ...this.#logging });
+    this.redisCoordinator = coordinator;
     coordinator.on('error', (error) => this.#failed(error));
     for (const event of coordinatorEvents) coordinator.on(event, (told) => this.emit(event, told));
     coordinator.on('shutdownRequest', () => void this.gracefulShutdown());
     await coordinator.initialize();
-    return coordinator;
   }
 
   async registerAgent(info: AgentInfo & { readonly id?: string | undefined } = {}): Promise<RegisteredAgent> {
@@ -217,11 +218,19 @@ export class SQLiteMemorySystem extends Emitter {
   async #end(): Promise<void> {
     this.isShuttingDown = true;
     await this.#beginning?.catch(() => {});
-    await this.redisCoordinator?.shutdown();
-    await this.memoryAdapter?.close();
-    await this.memoryManager?.close();
+    await this.#close();
     this.isInitialized = false;
     this.emit('shutdown');
+  }
+
+  /** Gives back whatever was opened. */
+  async #close(): Promise<void> {
+    try {
+      await this.redisCoordinator?.shutdown();
+    } finally {
+      await this.memoryAdapter?.close();
+      await this.memoryManager?.close();
+    }
   }
 
   #counting<T>(component: T): T {
