@@ -4,7 +4,7 @@ import type { Work } from '../../kernel/work.ts';
 import { artifactsIn, dropArtifact, ownedArtifacts } from './artifact-statements.ts';
 import { attemptBinding, bindingOf, type Part } from './contents.ts';
 import { unblock } from './graph/spreading.ts';
-import { dependentsAfter, dropEdge, dropEdgesOf } from './graph/statements.ts';
+import { dependentsAfter, dropEdge, dropEdgesOf, orphanedEdges } from './graph/statements.ts';
 import { subjectOf, write } from './records.ts';
 import * as references from './references.ts';
 import { attemptSubject } from './settling.ts';
@@ -63,9 +63,10 @@ export const erasures: readonly Erasure[] = [
       let erased = 0;
       for (const scope of scopes)
         erased += yield* eraseAll(context, () => tasksIn(context.project, scope, pageSize), eraseTask);
-      if (!owned) return erased;
       const own = () => ownedTasks(context.project, agent, pageSize);
-      return erased + (yield* eraseAll(context, own, eraseOwnTask));
+      if (owned) erased += yield* eraseAll(context, own, eraseOwnTask);
+      if (erased > 0) yield* loseOrphans(context);
+      return erased;
     },
   },
   {
@@ -117,6 +118,15 @@ function* eraseTask(context: WriteContext, { id }: TaskRow): Work<number> {
   }
 }
 
+/** Nor does anything say that it has waited for it: another task may come under its id. */
+function* loseOrphans(context: WriteContext): Work<void> {
+  for (;;) {
+    const edges = yield* orphanedEdges(context.project, pageSize);
+    for (const { task_id, depends_on } of edges) yield* loseDependency(context, task_id, depends_on);
+    if (edges.length < pageSize) return;
+  }
+}
+
 function* loseDependency(context: WriteContext, task: string, erased: string): Work<void> {
   yield* dropEdge(context.project, task, erased);
   const row = yield* taskById(context.project, task);
@@ -127,8 +137,13 @@ function* loseDependency(context: WriteContext, task: string, erased: string): W
 
 function* eraseOwnTask(context: WriteContext, row: TaskRow): Work<number> {
   const facts = { deleted: 1, erased: 1 };
-  for (const attempt of yield* attemptsOf(context.project, row.id, 0, pageSize))
-    yield* context.record(attemptSubject(attempt), { revision: [1, 2], facts });
+  for (let after = 0; ; ) {
+    const attempts = yield* attemptsOf(context.project, row.id, after, pageSize);
+    for (const attempt of attempts)
+      yield* context.record(attemptSubject(attempt), { revision: [1, 2], facts });
+    if (attempts.length < pageSize) break;
+    after = attempts.at(-1)!.attempt;
+  }
   yield* context.record(subjectOf(row), { revision: [row.revision, row.revision + 1], facts });
   return yield* eraseTask(context, row);
 }

@@ -120,6 +120,9 @@ export function evidenceSuite(harness: Harness): void {
     await a.conflicts.record({ type: 'data', agents: ['b'], description: secret, level: 'private' });
     await a.conflicts.record({ type: 'data', agents: ['b'], description: 'open' });
     await b.tasks.create({ id: 'waits', title: 'waits', dependsOn: [{ task: 'open' }] });
+    await a.tasks.create({ id: 'done', title: 'done', assignee: 'a' });
+    await a.tasks.complete((await claim(a)).held);
+    await b.tasks.create({ id: 'waited', title: 'waited', assignee: 'b', dependsOn: [{ task: 'done' }] });
     await rookery.keys.rotate({ all: true });
     await rookery.keys.status({ waitMs: 30_000 });
     expect(await a.tasks.get({ task: 'own' })).toMatchObject({
@@ -132,10 +135,14 @@ export function evidenceSuite(harness: Harness): void {
     expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
 
     const receipt = await rookery.keys.erase({ agent: 'a', owned: true });
-    expect(receipt!.records).toMatchObject({ tasks: 2, artifacts: 2, conflicts: 2 });
+    expect(receipt!.records).toMatchObject({ tasks: 3, artifacts: 2, conflicts: 2 });
     expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
     expect(await b.tasks.get({ task: 'open' })).toBeNull();
     expect(await b.tasks.get({ task: 'waits' })).toMatchObject({ status: 'pending', dependsOn: [] });
+    expect(await b.tasks.get({ task: 'waited' })).toMatchObject({ status: 'pending', dependsOn: [] });
+    // Another one under the same id is nothing that anybody has waited for.
+    await b.tasks.create({ id: 'done', title: 'anew' });
+    expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
     expect((await b.conflicts.list()).conflicts).toEqual([]);
     const left = await select(rookery, "SELECT task_id FROM task_attempts WHERE task_id = 'own'");
     expect(left).toEqual([]);

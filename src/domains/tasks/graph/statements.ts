@@ -45,6 +45,13 @@ const selectDependents = statement(`
 export const dependentsAfter = (project: string, task: string, after: string, limit: number) =>
   many<EdgeRow>(selectDependents, [project, task, after, limit]);
 
+const selectOrphaned = statement(`
+  SELECT ${columns} FROM dependencies d WHERE d.project_id = $1 AND d.settled = 1 AND NOT EXISTS (
+    SELECT 1 FROM tasks b WHERE b.project_id = d.project_id AND b.id = d.depends_on) LIMIT $2`);
+/** Settled dependencies on what is no longer there. Looks through all of the project's. */
+export const orphanedEdges = (project: string, limit: number) =>
+  many<EdgeRow>(selectOrphaned, [project, limit]);
+
 const countDependents = statement(`
   SELECT count(*) AS n FROM (SELECT 1 FROM dependencies d
     WHERE d.project_id = $1 AND d.depends_on = $2 AND d.settled = 0 LIMIT $3) waiting`);
