@@ -54,6 +54,8 @@ export const limits = {
   dependents: 10_000,
   /** The longest one attempt at a task may take, and the furthest a task may be put off: 365 days. */
   taskMsMax: 31_536_000_000,
+  /** Numbers that callers count by themselves, with room to count on. */
+  counterMax: 1_000_000_000_000_000,
   /** Sorties of one mission: closing or removing it looks at each. */
   sortiesPerMission: 1000,
   /** Checkpoints kept of one mission; the oldest goes when another is made. */

@@ -1,3 +1,5 @@
+import { invalid } from './errors.ts';
+
 /**
  * A domain function is a generator over statements, written once. The SQLite engine drives it synchronously, so nothing
  * can interleave inside a transaction; the Postgres engine drives the same code asynchronously.
@@ -43,8 +45,14 @@ export function* many<Row>(stmt: Statement, parameters: readonly Parameter[] = [
   return (yield { statement: stmt, parameters, rows: 'many' }) as Row[];
 }
 
-/** How many rows were changed. A guarded transition checks it. */
+/**
+ * How many rows were changed. A guarded transition checks it. Throws INVALID_INPUT for a whole number that could be
+ * stored and not be read back: one such row would make every list that it stands in unreadable.
+ */
 export function* change(stmt: Statement, parameters: readonly Parameter[] = []): Work<number> {
+  for (const parameter of parameters)
+    if (typeof parameter === 'number' && Number.isInteger(parameter) && !Number.isSafeInteger(parameter))
+      throw invalid('number', 'a result of at most 2^53 - 1 either side of zero');
   return (yield { statement: stmt, parameters, rows: 'count' }) as number;
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RookeryError } from '../../kernel/errors.ts';
+import { limits } from '../../kernel/limits.ts';
 import * as schema from '../../kernel/schema.ts';
 import type { CoordinatorRow } from './coordinator-statements.ts';
 
@@ -114,6 +115,11 @@ export function viewOf(row: CoordinatorRow): Coordinator {
     successor: row.successor,
   };
 }
+
+export const sequence = z
+  .int('a whole number')
+  .min(0, 'at least 0')
+  .max(limits.counterMax, `at most ${limits.counterMax}`);
 
 export const violation = z.object({
   expectedSequence: z.int(),

@@ -51,11 +51,7 @@ export const heartbeat = mutation({
   input: z.strictObject({
     id,
     iteration,
-    sequence: z
-      .int('a whole number')
-      .min(0, 'at least 0')
-      .optional()
-      .describe('Number of this heartbeat; the next one when left out'),
+    sequence: model.sequence.optional().describe('Number of this heartbeat; the next one when left out'),
     phase: schema.name.optional(),
     metadata: schema.metadata
       .optional()

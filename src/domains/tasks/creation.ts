@@ -119,15 +119,19 @@ function* assertMayCreate(
   throw new Denial('FORBIDDEN', message, subjectOf({ id, scope }), { level });
 }
 
-function* rowOf(
-  context: WriteContext,
-  { id, input, said }: Draft,
-  scope: string,
-  isOpen: boolean,
-): Work<TaskRow> {
+/** No further off than a task may be put. */
+function readyAtOf({ now }: WriteContext, { input, field }: Draft): number {
+  const latest = now + limits.taskMsMax;
+  const readyAt = Math.max(input.readyAt ?? now, now);
+  if (readyAt > latest) throw invalid(field('readyAt'), `a time up to ${latest}, in milliseconds`);
+  return readyAt;
+}
+
+function* rowOf(context: WriteContext, draft: Draft, scope: string, isOpen: boolean): Work<TaskRow> {
+  const { id, input, said } = draft;
   const { now, agent } = context;
   const capabilities = [...new Set(input.capabilities)].sort();
-  const readyAt = Math.max(input.readyAt ?? now, now);
+  const readyAt = readyAtOf(context, draft);
   const stored = yield* storeSaid(context, { id, scope, revision: 1 }, said, input.encrypt);
   const when = isOpen
     ? { status: 'blocked' as const, ready_at: readyAt > now ? readyAt : null, due_at: null, place: 0 }
