@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemAlone } from '../support/claude-flow.ts';
+import { ManualClock } from '../support/clock.ts';
 import { temporaryFolder } from '../support/processes.ts';
 
 describe('agents of the system', () => {
@@ -125,6 +126,27 @@ describe('agents of the system', () => {
     expect(await Promise.all(read('a'))).toEqual([1, 2]);
     await two.registerAgent({ id: 'b' });
     expect(await two.memoryAdapter!.get('k', { agentId: 'b' })).toBe(2);
+  });
+
+  it('makes nobody inactive who works or stands for a role, and lets a system in again that was silent', async () => {
+    const clock = new ManualClock();
+    const dbPath = join(temporaryFolder(), 'swarm-memory.db');
+    const other = await systemAlone({ dbPath, clock, agentId: 'other' });
+    const one = await systemAlone({ dbPath, clock, agentId: 'one' });
+    const { rookery } = (await one.memoryManager!.session()).store;
+    for (const agentId of ['works', 'silent']) await one.memoryAdapter!.set('k', 1, { agentId });
+    for (let i = 0; i < 3; i++) {
+      clock.pass(1_500_000, rookery);
+      await one.memoryAdapter!.get('k', { agentId: 'works' });
+      await one.listAgents();
+    }
+    expect(await one.agentRegistry!.cleanupInactiveAgents()).toEqual(['other', 'silent']);
+    expect(await one.memoryAdapter!.get('k', { agentId: 'works' })).toBe(1);
+    await one.memoryAdapter!.set('k', 1, { agentId: 'product-owner', aclLevel: 5 });
+    await expect(other.listAgents()).rejects.toThrow('Access denied');
+    await other.gracefulShutdown();
+    const again = await systemAlone({ dbPath, clock, agentId: 'other' });
+    expect((await again.listAgents({ status: 'inactive' })).map(({ id }) => id)).toEqual(['silent']);
   });
 
   it('registers nothing of what it refuses, and names who is missing', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { agentSubject, createAgent, defaultSwarm } from '../../kernel/access/identity.ts';
+import { rolesInForce } from '../../kernel/access/role-statements.ts';
 import { type AgentRow, agentById, agentsAfter } from '../../kernel/access/statements.ts';
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Risk } from '../../kernel/ledger/entry.ts';
@@ -205,7 +206,7 @@ export const cleanup = mutation({
   name: 'fleet.cleanup',
   summary: 'Make agents inactive that were not heard of for long',
   description:
-    'Answers whom; at most 500 at once. Time in which the store could not hear anybody does not count.',
+    'Answers whom; at most 500 at once. Time in which the store could not hear anybody does not count. Holders of the roles system and product-owner stay.',
   input: z.strictObject({
     inactiveMs: z
       .int('a whole number of milliseconds')
@@ -238,12 +239,20 @@ function* silentAgents(context: WriteContext, since: number): Work<AgentRow[]> {
   for (let after = ''; ; ) {
     const rows = yield* agentsAfter(context.project, after, filter, cleanedAtOnce);
     for (const row of rows) {
-      if (row.last_seen <= since && row.id !== context.agent) silent.push(row);
+      if (row.last_seen > since || row.id === context.agent) continue;
+      if (yield* standsForRole(context, row.id)) continue;
+      silent.push(row);
       if (silent.length === cleanedAtOnce) return silent;
     }
     if (rows.length < cleanedAtOnce) return silent;
     after = rows.at(-1)!.id;
   }
+}
+
+/** Who decides for a swarm is asked now and then and need not be heard of in between. */
+function* standsForRole(context: WriteContext, agent: string): Work<boolean> {
+  const held = yield* rolesInForce(context.project, agent, context.now);
+  return held.some(({ role }) => role === 'system' || role === 'product-owner');
 }
 
 /** The agent that something is said of; made where it is missing. */

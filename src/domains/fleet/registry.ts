@@ -62,10 +62,11 @@ export function* register(context: WriteContext, id: string, registration: Regis
   if (id !== context.agent) yield* context.identity();
   const row = yield* agentById(context.project, id);
   if (!row) return yield* create(context, id, registration);
-  if (id === context.agent) yield* context.identity();
   // Who was only inactive is back with its registration, and who was terminated when it is started anew; a suspension is
-  // for `update` to lift.
-  const over = row.status === 'inactive' || (registration.revive && row.status === 'terminated');
+  // for `update` to lift. An administrator lets itself in again: there may be no other.
+  const wasSilent = row.status === 'inactive';
+  if (id === context.agent && !(wasSilent && isAdministrator(context))) yield* context.identity();
+  const over = wasSilent || (registration.revive && row.status === 'terminated');
   const status = over && isAdministrator(context) ? 'active' : undefined;
   const after = patched(row, { ...registration, status }, context.now);
   after.last_seen = context.now;

@@ -3,6 +3,7 @@ import * as fleet from '../../domains/fleet/operations.ts';
 import * as roles from '../../domains/fleet/roles.ts';
 import type { Principal, Right } from '../../kernel/access/model.ts';
 import { scopes } from '../../kernel/access/model.ts';
+import { SignsOfLife } from '../../kernel/access/signs-of-life.ts';
 import { agentById, membershipsAt } from '../../kernel/access/statements.ts';
 import type { CallOptions } from '../../kernel/call.ts';
 import { Denial } from '../../kernel/denial.ts';
@@ -65,6 +66,7 @@ export const boundIds = ['system', 'product-owner'] as const;
 export class Actors {
   readonly #rookery: Rookery;
   readonly #place: Where;
+  readonly #signs: SignsOfLife;
   /** What was decided about access, for as long as it holds. */
   readonly access: AccessCache;
 
@@ -74,6 +76,7 @@ export class Actors {
     keptMs: number = decisionsKeptMs,
   ) {
     this.#rookery = rookery;
+    this.#signs = new SignsOfLife(rookery.store);
     this.access = new AccessCache(rookery.store.policy, projectId, keptMs);
     this.#place = { agentId, swarmId, projectId };
   }
@@ -85,7 +88,15 @@ export class Actors {
   /** Makes the swarm and the object's own agent where they are missing, and binds the ids that stand for a role. */
   async settle(): Promise<void> {
     await this.principal();
+    await this.#comeBack();
     for (const id of boundIds) await this.#bind(id);
+  }
+
+  /** The object's own agent may have been made inactive while nothing was heard of it: it is there again. */
+  async #comeBack(): Promise<void> {
+    const { agentId: id, projectId } = this.#place;
+    const own = await this.#rookery.store.engine.read(() => agentById(projectId, id));
+    if (own?.status === 'inactive') await this.administer(fleet.register, { id });
   }
 
   /** Once for each swarm: a role that was taken away since is not given back. */
@@ -130,6 +141,7 @@ export class Actors {
     by: string = this.#place.agentId,
   ): Promise<z.output<Op['output']>> {
     const principal = this.administrator(by);
+    this.#signs.note(principal.project, by);
     return await translated(
       async () => (await this.#rookery.store.invoke(operation, principal, input)).output as never,
     );
@@ -146,6 +158,7 @@ export class Actors {
     const principal = { project: projectId, agent: agentId, rights: agentRights };
     const question = `agent\n${projectId}\n${agentId}`;
     await this.access.decide(question, () => this.#exists(principal));
+    this.#signs.note(projectId, agentId);
     return principal;
   }
 
