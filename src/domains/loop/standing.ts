@@ -13,7 +13,7 @@ import * as model from './model.ts';
 import * as records from './records.ts';
 import { actions, recover } from './recovery.ts';
 import { readConfidences } from './reports.ts';
-import { newestDecision, newestRound } from './statements.ts';
+import { type ConfidenceRow, newestDecision, newestRound } from './statements.ts';
 import { expiredConfidences, expiredConsensus, expiredDecisions } from './upkeep-statements.ts';
 
 const scoreOf = z.strictObject({ agent: schema.agentId, confidence: model.score });
@@ -63,11 +63,23 @@ interface Place {
 
 /** What each agent said last of the phase's newest round, as far as the caller may read it. */
 function* newestScores(context: ReadContext, place: Place): Work<Score[]> {
-  const { rows } = yield* readConfidences(context, { ...place, cursor: '', limit: limits.pageSize });
-  const newest = Math.max(...rows.map(({ iteration }) => iteration));
+  let newest: ConfidenceRow[] = [];
+  for (let cursor = ''; ; ) {
+    const { rows, nextCursor } = yield* readConfidences(context, {
+      ...place,
+      cursor,
+      limit: limits.pageSize,
+    });
+    for (const row of rows) {
+      const iteration = newest[0]?.iteration ?? row.iteration;
+      if (row.iteration > iteration) newest = [row];
+      else if (row.iteration === iteration) newest.push(row);
+    }
+    if (nextCursor === null) break;
+    cursor = nextCursor;
+  }
   const scores: Score[] = [];
-  for (const row of rows) {
-    if (row.iteration !== newest) continue;
+  for (const row of newest) {
     const { agent, confidence } = yield* opened(context, row);
     scores.push({ agent, confidence });
   }
