@@ -279,7 +279,7 @@ export const addDependency = mutation({
   }),
   output: model.task,
   access: 'write',
-  route: 'PUT /api/v1/tasks/{task}/dependencies/{dependsOn}',
+  route: 'PUT /api/v1/tasks/{task}/dependencies/{depends_on}',
   positional: ['task', 'dependsOn'],
   *run(context, input) {
     return yield* shown(context, yield* edges.addDependency(context, input));
@@ -292,7 +292,7 @@ export const removeDependency = mutation({
   input: z.strictObject({ task: model.taskId, dependsOn: model.taskId.describe('The task it waits for') }),
   output: model.task,
   access: 'write',
-  route: 'DELETE /api/v1/tasks/{task}/dependencies/{dependsOn}',
+  route: 'DELETE /api/v1/tasks/{task}/dependencies/{depends_on}',
   positional: ['task', 'dependsOn'],
   *run(context, { task, dependsOn }) {
     return yield* shown(context, yield* edges.removeDependency(context, task, dependsOn));
