@@ -134,5 +134,29 @@ it('frees, refuses and ends chains of ten thousand tasks without recursion [TK4]
   const second = (await tasks.claim())!;
   expect(second.task.id).toBe('t1');
   await tasks.fail({ task: 't1', token: second.claim.token, error: 'e', retryable: false });
-  expect(await tasks.get({ task: `t${chainLength - 1}` })).toMatchObject({ status: 'failed' });
+  // No commit is as long as the chain: the rest falls page by page.
+  const last = async () => (await tasks.get({ task: `t${chainLength - 1}` }))!.status;
+  expect(await last()).toBe('blocked');
+  let pages = 0;
+  while ((await tasks.sweep()).more) pages++;
+  expect(pages).toBeGreaterThanOrEqual(chainLength / 500 - 2);
+  expect(await last()).toBe('failed');
+});
+
+it('frees 1,200 tasks that waited for one page by page, while others claim', async () => {
+  await using rookery = await openRookery({ path: ':memory:' });
+  const { tasks } = rookery;
+  await tasks.create({ id: 'root', title: 't', priority: 1 });
+  const waiting = Array.from({ length: 1200 }, (_, i) => i);
+  const leaf = (i: number) => ({ id: `leaf-${i}`, title: 't', dependsOn: [{ task: 'root' }] });
+  for (const half of [waiting.slice(0, 600), waiting.slice(600)])
+    await tasks.createMany({ tasks: half.map(leaf) });
+  const { claim } = (await tasks.claim())!;
+  await tasks.complete({ task: 'root', token: claim.token });
+  expect((await tasks.list({ status: 'pending', limit: 1000 })).tasks).toHaveLength(500);
+  expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
+  for (let i = 0; i < 3; i++) expect(await tasks.claim()).not.toBeNull();
+  expect((await tasks.list({ status: 'blocked' })).tasks).toEqual([]);
+  expect(await tasks.sweep()).toMatchObject({ more: false });
+  expect(await rookery.audit.verify()).toMatchObject({ ok: true, findings: [] });
 });

@@ -76,6 +76,11 @@ export const artifactsAfter = (
     : many<ArtifactRow>(selectOfTask, [...parameters, filter.task]);
 };
 
+const selectAllOf = statement(`
+  SELECT ${columns} FROM artifacts a WHERE a.project_id = $1 AND a.task_id = $2 ORDER BY a.id LIMIT $3`);
+export const artifactsOf = (project: string, task: string, limit: number) =>
+  many<ArtifactRow>(selectAllOf, [project, task, limit]);
+
 const selectScope = statement(`
   SELECT ${columns} FROM artifacts a WHERE a.project_id = $1 AND a.scope = $2 ORDER BY a.id LIMIT $3`);
 export const artifactsIn = (project: string, scope: string, limit: number) =>

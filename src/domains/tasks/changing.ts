@@ -90,6 +90,7 @@ export function* cancel(context: WriteContext, task: string, reason: string): Wo
 export function* retry(context: WriteContext, task: string): Work<TaskRow> {
   const row = yield* lapseIfOver(context, yield* changeable(context, task));
   if (row.status !== 'failed') throw wrongStatus(row, 'only a dead letter can be retried');
+  if (row.due_at !== null) throw wrongStatus(row, 'those that depend on it are still being told: try again');
   const open = row.dependencies > 0 && (yield* hasOpenEdge(context.project, task));
   const { now } = context;
   const next = open ? blocked({ ready_at: null }, now) : pendingFrom(row, now, now);

@@ -4,7 +4,7 @@ import { type ArtifactRow, artifactsForChecks } from './artifact-statements.ts';
 import { errorIn } from './contents.ts';
 import { verdictOn } from './graph/spreading.ts';
 import { edgesForChecks } from './graph/statements.ts';
-import { laneOf, placeOf, type Status } from './model.ts';
+import { isOver, laneOf, placeOf, type Status } from './model.ts';
 import { contentText, subjectOf } from './records.ts';
 import * as references from './references.ts';
 import { attemptSubject, attemptText } from './settling.ts';
@@ -103,9 +103,12 @@ function disagreement(row: {
   settled: number;
   status: string | null;
   redrives: number | null;
+  due_at: number | null;
 }) {
   // Gone: erased, or found missing as a task.
   if (row.status === null) return [];
+  // Its end is still being told.
+  if (isOver(row.status as Status) && row.due_at !== null) return [];
   const verdict = verdictOn(row.status as Status, row.on_failure);
   const ignoredBefore = row.on_failure === 'ignore' && (row.redrives ?? 0) > 0;
   const agrees = row.settled === (verdict === 'settled' ? 1 : 0) || (row.settled === 1 && ignoredBefore);

@@ -27,6 +27,13 @@ import * as schema from '../../kernel/schema.ts';
 export const statuses = ['pending', 'in_progress', 'completed', 'failed', 'cancelled', 'blocked'] as const;
 export type Status = (typeof statuses)[number];
 
+/** Nothing happens to these any more, but that a dead letter is retried. */
+export const overStatuses = ['cancelled', 'completed', 'failed'] as const;
+
+export function isOver(status: Status): boolean {
+  return (overStatuses as readonly Status[]).includes(status);
+}
+
 export const policies = ['block', 'cascade', 'ignore'] as const;
 export type Policy = (typeof policies)[number];
 

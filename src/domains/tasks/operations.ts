@@ -9,6 +9,7 @@ import { createAll } from './creation.ts';
 import * as edges from './graph/edges.ts';
 import * as holding from './holding.ts';
 import * as model from './model.ts';
+import { prunePage } from './pruning.ts';
 import { headOf, readable, readyTopic, shown, subjectOf } from './records.ts';
 import { artifactInput } from './references.ts';
 import { settleDue } from './settling.ts';
@@ -310,5 +311,29 @@ export const sweep = mutation({
   *run(context, { limit }) {
     yield* context.caretaker();
     return yield* settleDue(context, limit);
+  },
+});
+
+const quarterMs = 90 * 86_400_000;
+
+export const prune = mutation({
+  name: 'tasks.prune',
+  summary: 'Forget tasks that ended long ago, with their attempts and references to artifacts',
+  description:
+    'Completed, cancelled and failed ones, dead letters included; none that another task still waits for. Their ledger entries stay. Looks at a page; call again with "nextCursor" until it is null.',
+  input: z.strictObject({
+    olderThanMs: z
+      .int('a whole number of milliseconds')
+      .min(0, 'at least 0')
+      .default(quarterMs)
+      .describe('How long they must be over; 90 days when left out'),
+    limit: schema.limit,
+    cursor: schema.cursor,
+  }),
+  output: z.object({ pruned: z.int(), nextCursor: z.string().nullable() }),
+  access: 'admin',
+  route: 'POST /api/v1/tasks-prune',
+  *run(context, { olderThanMs, ...page }) {
+    return yield* prunePage(context, { ...page, before: Math.max(0, context.now - olderThanMs) });
   },
 });

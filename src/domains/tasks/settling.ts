@@ -1,8 +1,8 @@
 import type { WriteContext } from '../../kernel/context.ts';
 import type { Work } from '../../kernel/work.ts';
 import { notedIn, storeError, storeNoted } from './contents.ts';
-import { spread } from './graph/spreading.ts';
-import { afterFailure, type Failing } from './model.ts';
+import { changesLeft, spread } from './graph/spreading.ts';
+import { afterFailure, type Failing, isOver } from './model.ts';
 import { announce, pendingFrom, write } from './records.ts';
 import { addAttempt, arrive, overdueTasks, type TaskRow } from './statements.ts';
 
@@ -98,11 +98,15 @@ export interface Settled {
   readonly more: boolean;
 }
 
-/** Does what time has made due: rests that are over, claims that ran out. At most `limit` tasks. */
+/** Does what is due: rests that are over, claims that ran out, ends that were not told to all. At most `limit` tasks. */
 export function* settleDue(context: WriteContext, limit: number): Work<Settled> {
   let [expired, dead] = [0, 0];
   const rows = yield* overdueTasks(context.project, context.now, limit);
   for (const row of rows) {
+    if (isOver(row.status)) {
+      yield* spread(context, row);
+      continue;
+    }
     if (row.status !== 'in_progress') {
       yield* arrive(context.project, row.id, context.now);
       announce(context, row);
@@ -112,5 +116,5 @@ export function* settleDue(context: WriteContext, limit: number): Work<Settled> 
     expired++;
     if (ended.status === 'failed') dead++;
   }
-  return { expired, dead, more: rows.length === limit };
+  return { expired, dead, more: rows.length === limit || changesLeft(context) === 0 };
 }

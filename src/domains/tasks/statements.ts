@@ -176,7 +176,7 @@ export const laneHeads = (project: string, agent: string, type: string | undefin
 const selectDue = statement(`
   SELECT ${columns} FROM tasks t WHERE t.project_id = $1 AND t.due_at IS NOT NULL AND t.due_at <= $2
   ORDER BY t.due_at, t.id LIMIT $3`);
-/** Tasks that the passing of time has changed: rests that are over, and claims. */
+/** Tasks that the passing of time has changed: rests that are over, and claims; and ends that were not told to all. */
 export const overdueTasks = (project: string, now: number, limit: number) =>
   many<TaskRow>(selectDue, [project, now, limit]);
 
@@ -190,6 +190,16 @@ const updateArrived = statement(`
   UPDATE tasks SET due_at = NULL WHERE project_id = $1 AND id = $2 AND status = 'pending' AND due_at <= $3`);
 /** Puts a task whose rest is over among those that can be taken. */
 export const arrive = (project: string, id: string, now: number) => change(updateArrived, [project, id, now]);
+
+const updateSpreading = statement('UPDATE tasks SET due_at = $3 WHERE project_id = $1 AND id = $2');
+/** Notes since when a task that has ended is yet to be told to those that depend on it; null: all were told. */
+export const markSpreading = (project: string, id: string, since: number | null) =>
+  change(updateSpreading, [project, id, since]);
+
+const selectOfStatus = statement(`
+  SELECT ${columns} FROM tasks t WHERE t.project_id = $1 AND t.status = $2 AND t.id > $3 ORDER BY t.id LIMIT $4`);
+export const tasksOfStatus = (project: string, status: string, after: string, limit: number) =>
+  many<TaskRow>(selectOfStatus, [project, status, after, limit]);
 
 const selectClaims = statement(`
   SELECT ${columns} FROM tasks t

@@ -52,6 +52,30 @@ const selectOrphaned = statement(`
 export const orphanedEdges = (project: string, limit: number) =>
   many<EdgeRow>(selectOrphaned, [project, limit]);
 
+const selectUntold = statement(`
+  SELECT ${columns} FROM dependencies d
+  WHERE d.project_id = $1 AND d.depends_on = $2 AND d.settled = 0
+    AND ($3 = 'completed' OR d.on_failure = 'ignore' OR (d.on_failure = 'cascade' AND EXISTS (
+      SELECT 1 FROM tasks w WHERE w.project_id = d.project_id AND w.id = d.task_id AND w.status = 'blocked')))
+  ORDER BY d.task_id LIMIT $4`);
+/** Dependencies on a task that ended in this state which that changes, and has not changed yet. */
+export const untoldDependents = (project: string, task: string, status: string, limit: number) =>
+  many<EdgeRow>(selectUntold, [project, task, status, limit]);
+
+const selectAwaited = statement(`
+  SELECT 1 AS awaited FROM dependencies d JOIN tasks w ON w.project_id = d.project_id AND w.id = d.task_id
+  WHERE d.project_id = $1 AND d.depends_on = $2 AND d.settled = 0 AND w.completed_at IS NULL LIMIT 1`);
+/** Whether a task that is not over waits for this one. */
+export function* isAwaited(project: string, task: string): Work<boolean> {
+  return (yield* one(selectAwaited, [project, task])) !== undefined;
+}
+
+const updateAllSettled = statement(
+  'UPDATE dependencies SET settled = 1 WHERE project_id = $1 AND depends_on = $2 AND settled = 0',
+);
+/** Nothing waits any more for a task that goes. */
+export const settleEdgesOn = (project: string, task: string) => change(updateAllSettled, [project, task]);
+
 const countDependents = statement(`
   SELECT count(*) AS n FROM (SELECT 1 FROM dependencies d
     WHERE d.project_id = $1 AND d.depends_on = $2 AND d.settled = 0 LIMIT $3) waiting`);
@@ -91,12 +115,12 @@ export const edgesBelow = (project: string, task: string, limit: number) =>
   many<EdgeRow>(selectReachableEdges, [project, task, limit]);
 
 const selectPage = statement(`
-  SELECT ${columns}, b.status, b.redrives FROM dependencies d
+  SELECT ${columns}, b.status, b.redrives, b.due_at FROM dependencies d
     LEFT JOIN tasks b ON b.project_id = d.project_id AND b.id = d.depends_on
   WHERE d.project_id = $1 AND (d.task_id, d.depends_on) > ($2, $3) ORDER BY d.task_id, d.depends_on LIMIT $4`);
 /** All dependencies with the state of what is depended on, for verification. */
 export const edgesForChecks = (project: string, task: string, dependsOn: string, limit: number) =>
-  many<EdgeRow & { status: string | null; redrives: number | null }>(selectPage, [
+  many<EdgeRow & { status: string | null; redrives: number | null; due_at: number | null }>(selectPage, [
     project,
     task,
     dependsOn,
