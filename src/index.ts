@@ -17,4 +17,5 @@ export {
   type View,
   type ViewOptions,
 } from './rookery.ts';
+export { type TidyOptions, tidy } from './tidying.ts';
 export { version } from './version.ts';

@@ -44,6 +44,7 @@ export function programOf(): Command {
     .option('--allow-origin <origin...>', 'web origins that may call')
     .option('--redis <url>', 'keep a live copy in this Redis (default: ROOKERY_REDIS_URL, else none)')
     .option('--dual-write', 'answer changes once that Redis has them too')
+    .option('--keep-ended <days>', 'forget signals, votes and tasks so long after their end (default: never)')
     .option('--log-level <level>', 'debug, info, warn, error or silent', 'warn')
     .action(async (_, command: Command) => {
       const { serve } = await import('./serve.ts');

@@ -5,12 +5,12 @@ import { createSecretFile, rootKeyName } from '../../folder.ts';
 import { administrator, ensureAdminToken } from '../../kernel/access/tokens.ts';
 import { invalid } from '../../kernel/errors.ts';
 import { openRookery, type RookeryOptions } from '../../rookery.ts';
+import { tellDeaths, tidy } from '../../tidying.ts';
 import { Metrics } from '../http/metrics.ts';
 import { startServer } from '../http/server.ts';
 import { squawkDoor } from '../squawk/http.ts';
 import { Output } from './output.ts';
 import { dataFolder, type GlobalOptions } from './session.ts';
-import { tellDeaths, tidy } from './tidying.ts';
 
 export interface ServeOptions extends GlobalOptions {
   readonly port: string;
@@ -20,6 +20,7 @@ export interface ServeOptions extends GlobalOptions {
   readonly logLevel: string;
   readonly redis?: string;
   readonly dualWrite?: boolean;
+  readonly keepEnded?: string;
 }
 
 export const adminTokenName = 'admin.token';
@@ -33,6 +34,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const output = new Output(options.json ?? false);
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid('port', 'a number from 0 to 65535');
+  const keepEndedMs = keptFor(options.keepEnded);
   const log = pino(
     { level: options.logLevel, base: { service: 'rookery' } },
     pino.destination({ dest: 2, sync: false }),
@@ -78,7 +80,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await goOn();
     const tidying = setInterval(() => {
       void goOn();
-      tidy(rookery).catch((error: unknown) => log.error({ err: error }, 'tidying failed'));
+      tidy(rookery, { keepEndedMs }).catch((error: unknown) => log.error({ err: error }, 'tidying failed'));
     }, tidyIntervalMs);
     const mourning = setInterval(() => {
       tellDeaths(rookery)
@@ -96,6 +98,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   } finally {
     await rookery.close();
   }
+}
+
+function keptFor(days: string | undefined): number | undefined {
+  if (days === undefined) return undefined;
+  if (/^[1-9]\d{0,4}$/.test(days)) return Number(days) * 86_400_000;
+  throw invalid('keepEnded', 'a whole number of days, at least 1');
 }
 
 /** Where the live copy is kept. Without a place there is nobody to wait for. */

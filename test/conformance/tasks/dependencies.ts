@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Harness } from '../../engines/index.ts';
+import { ManualClock } from '../../support/clock.ts';
 import { entriesOf } from '../../support/statements.ts';
 import { claim, drain } from '../../support/tasks.ts';
 
@@ -41,6 +42,40 @@ export function dependencySuite(harness: Harness): void {
     expect(await a.tasks.create({ title: 'late', dependsOn: [{ task: 'root' }] })).toMatchObject({
       status: 'pending',
     });
+  });
+
+  it('forgets what was over for long, page by page, and nothing that is waited for', async () => {
+    const clock = new ManualClock();
+    const rookery = await harness.open({ clock });
+    const a = rookery.as('a');
+    await a.tasks.createMany({
+      tasks: ['x', 'y', 'z'].map((id) => ({
+        id,
+        title: id,
+        ...(id === 'z' && { dependsOn: [{ task: 'y' }] }),
+      })),
+    });
+    await a.tasks.complete({ ...(await claim(a)).held, artifacts: [{ name: 'made' }] });
+    await a.tasks.fail({ ...(await claim(a)).held, error: 'e', retryable: false });
+    clock.advance(1000);
+    const prune = async (olderThanMs: number) => {
+      let pruned = 0;
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: { pruned: number; nextCursor: string | null } = await rookery.tasks.prune({
+          ...{ olderThanMs, limit: 1, cursor },
+        });
+        [pruned, cursor] = [pruned + page.pruned, page.nextCursor];
+      }
+      return pruned;
+    };
+    expect([await prune(1000), await prune(999), await prune(0)]).toEqual([0, 1, 0]);
+    expect((await a.tasks.list()).tasks.map(({ id }) => id)).toEqual(['y', 'z']);
+    await a.tasks.cancel({ task: 'z' });
+    clock.advance(1);
+    expect(await prune(0)).toBe(2);
+    expect((await rookery.audit.verify()).findings).toEqual([]);
+    await expect(rookery.tasks.prune({ cursor: 'x' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await expect(a.tasks.prune()).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('blocks, spreads or ignores a failure, as each dependency says', async () => {
