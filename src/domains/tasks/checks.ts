@@ -104,9 +104,11 @@ function disagreement(row: {
   status: string | null;
   redrives: number | null;
   due_at: number | null;
+  namesake: number;
 }) {
   // Gone: erased, or found missing as a task.
   if (row.status === null) return [];
+  if (row.settled === 1 && row.namesake === 1) return [];
   // Its end is still being told.
   if (isOver(row.status as Status) && row.due_at !== null) return [];
   const verdict = verdictOn(row.status as Status, row.on_failure);

@@ -56,6 +56,7 @@ export function dependencySuite(harness: Harness): void {
       })),
     });
     await a.tasks.complete({ ...(await claim(a)).held, artifacts: [{ name: 'made' }] });
+    await a.tasks.create({ id: 'after-x', title: 't', priority: 9, dependsOn: [{ task: 'x' }] });
     await a.tasks.fail({ ...(await claim(a)).held, error: 'e', retryable: false });
     clock.advance(1000);
     const prune = async (olderThanMs: number) => {
@@ -69,10 +70,12 @@ export function dependencySuite(harness: Harness): void {
       return pruned;
     };
     expect([await prune(1000), await prune(999), await prune(0)]).toEqual([0, 1, 0]);
-    expect((await a.tasks.list()).tasks.map(({ id }) => id)).toEqual(['y', 'z']);
+    expect((await a.tasks.list()).tasks.map(({ id }) => id)).toEqual(['after-x', 'y', 'z']);
     await a.tasks.cancel({ task: 'z' });
     clock.advance(1);
     expect(await prune(0)).toBe(2);
+    // Another one under its id is not what was waited for.
+    await a.tasks.create({ id: 'x', title: 'anew' });
     expect((await rookery.audit.verify()).findings).toEqual([]);
     await expect(rookery.tasks.prune({ cursor: 'x' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     await expect(a.tasks.prune()).rejects.toMatchObject({ code: 'FORBIDDEN' });

@@ -115,14 +115,18 @@ export const edgesBelow = (project: string, task: string, limit: number) =>
   many<EdgeRow>(selectReachableEdges, [project, task, limit]);
 
 const selectPage = statement(`
-  SELECT ${columns}, b.status, b.redrives, b.due_at FROM dependencies d
+  SELECT ${columns}, b.status, b.redrives, b.due_at,
+    CASE WHEN d.created_at < b.created_at AND w.created_at < b.created_at THEN 1 ELSE 0 END AS namesake
+  FROM dependencies d
+    LEFT JOIN tasks w ON w.project_id = d.project_id AND w.id = d.task_id
     LEFT JOIN tasks b ON b.project_id = d.project_id AND b.id = d.depends_on
   WHERE d.project_id = $1 AND (d.task_id, d.depends_on) > ($2, $3) ORDER BY d.task_id, d.depends_on LIMIT $4`);
-/** All dependencies with the state of what is depended on, for verification. */
+/**
+ * All dependencies with the state of what is depended on, for verification. A namesake is younger than the dependency: what
+ * that was on has been forgotten since, and another task came under its id.
+ */
 export const edgesForChecks = (project: string, task: string, dependsOn: string, limit: number) =>
-  many<EdgeRow & { status: string | null; redrives: number | null; due_at: number | null }>(selectPage, [
-    project,
-    task,
-    dependsOn,
-    limit,
-  ]);
+  many<EdgeRow & { status: string | null; redrives: number | null; due_at: number | null; namesake: number }>(
+    selectPage,
+    [project, task, dependsOn, limit],
+  );
