@@ -1,5 +1,6 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { Engine } from './engine.ts';
-import { RookeryError } from './errors.ts';
+import { invalid, RookeryError } from './errors.ts';
 import type { Verified } from './ledger/findings.ts';
 import { type Verifiable, verifyStore } from './ledger/verify-store.ts';
 
@@ -24,6 +25,7 @@ export async function backupStore(
   const { engine } = store;
   if (!engine.backup)
     throw new RookeryError('UNAVAILABLE', 'this engine has no backup of its own: use pg_dump');
+  assertReplaceable(file, (await engine.describe()).location);
   let verified: Verified | undefined;
   const verifyCopy = async (copy: Engine) => {
     verified = await verifyStore(store, { copy });
@@ -31,6 +33,30 @@ export async function backupStore(
   };
   await engine.backup(file, { ...(onProgress && { onProgress }), ...(verify && { verify: verifyCopy }) });
   return verified;
+}
+
+/** A copy may take the place of an older one; not of the store itself, nor of its keys and log or whatever else is there. */
+function assertReplaceable(file: string, store: string): void {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (!there) return;
+  const { ino, dev } = statSync(store, { throwIfNoEntry: false }) ?? {};
+  if (there.ino === ino && there.dev === dev) throw invalid('file', 'another file than the store itself');
+  if (!there.isFile() || (there.size > 0 && !isDatabase(file)))
+    throw invalid('file', `a new name, or a database to be replaced: ${file} is something else`);
+}
+
+/** Source: SQLite's file format, section 1.3. */
+const databaseHeader = 'SQLite format 3\0';
+
+function isDatabase(file: string): boolean {
+  const header = Buffer.alloc(databaseHeader.length);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, header);
+  } finally {
+    closeSync(descriptor);
+  }
+  return header.toString('latin1') === databaseHeader;
 }
 
 function refused({ findings, more }: Verified): RookeryError {

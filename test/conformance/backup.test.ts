@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openRookery, type Rookery } from '../../src/rookery.ts';
@@ -35,6 +35,24 @@ it('copies a store that is written to, and the copy is verified before it gets i
   await using copy = await openRookery({ path: file, masterKey });
   expect((await copy.as('a1').memory.get({ key: 'k1' }))?.value).toBe('x'.repeat(500));
   expect((await copy.audit.verify()).findings).toEqual([]);
+});
+
+it('replaces an older copy, and never the store, a key or a log', async () => {
+  const folder = temporaryFolder();
+  await using rookery = await openRookery({ path: folder });
+  await rookery.memory.set({ key: 'k', value: 1 });
+  const before = readFileSync(join(folder, 'root.key'));
+  for (const name of ['rookery.db', 'rookery.db-wal', 'root.key', 'ledger-signing.key', '.'])
+    await expect(rookery.store.backup(join(folder, name))).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      details: { field: 'file' },
+    });
+  expect(readFileSync(join(folder, 'root.key'))).toEqual(before);
+  for (let i = 0; i < 2; i++) await rookery.store.backup(join(folder, 'copy.db'));
+  await rookery.memory.set({ key: 'k', value: 2 });
+  await rookery.close();
+  await using again = await openRookery({ path: folder });
+  expect((await again.memory.get({ key: 'k' }))?.value).toBe(2);
 });
 
 it('refuses and removes a copy that contradicts its ledger, and copies it as it is when told to', async () => {
