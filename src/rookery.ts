@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { stateChecks } from './checks.ts';
 import { noteCollision } from './domains/conflicts/operations.ts';
 import { assertFleetFence } from './domains/fleet/fences.ts';
-import { PermissionAnswers } from './domains/fleet/permission-answers.ts';
+import { PermissionAnswers } from './domains/fleet/rights/permission-answers.ts';
 import { assertFence as assertLease } from './domains/locks/operations.ts';
 import { writeAccesses } from './domains/memory/operations.ts';
 import { dataFolderOf, givenSecrets, memoryPath, openFolder, type Secrets } from './folder.ts';

@@ -1,6 +1,6 @@
 import * as conflicts from './domains/conflicts/sealed.ts';
 import * as fleet from './domains/fleet/erasure.ts';
-import * as notes from './domains/fleet/notes.ts';
+import * as notes from './domains/fleet/lives/notes.ts';
 import * as loop from './domains/loop/sealed.ts';
 import * as mail from './domains/mail/sealed.ts';
 import * as memory from './domains/memory/sealed.ts';

@@ -1,4 +1,4 @@
-import { PermissionAnswers } from '../../src/domains/fleet/permission-answers.ts';
+import { PermissionAnswers } from '../../src/domains/fleet/rights/permission-answers.ts';
 import { atMost, type Bench, count, type Row } from '../measure.ts';
 import { withStore } from '../stores.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Question } from '../../src/domains/fleet/permission-model.ts';
+import type { Question } from '../../src/domains/fleet/rights/permission-model.ts';
 import type { Rookery } from '../../src/rookery.ts';
 import type { Harness } from '../engines/index.ts';
 import { ManualClock } from '../support/clock.ts';

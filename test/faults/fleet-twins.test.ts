@@ -50,7 +50,7 @@ const twins: readonly {
     name: 'what a life held is free with its end',
     changes: [
       {
-        in: 'domains/fleet/lives.ts',
+        in: 'domains/fleet/lives/lives.ts',
         text: 'yield* endLeasesOf(context, row.id, { reason, keep });',
         by: '',
       },
@@ -65,12 +65,12 @@ const twins: readonly {
     name: 'a handoff is claimed once [PR6]',
     changes: [
       {
-        in: 'domains/fleet/handoff-statements.ts',
+        in: 'domains/fleet/lives/handoff-statements.ts',
         text: 'AND h.claimed_by IS NULL AND ($3 = 0',
         by: 'AND ($3 = 0',
       },
       {
-        in: 'domains/fleet/handoff-statements.ts',
+        in: 'domains/fleet/lives/handoff-statements.ts',
         text: 'AND id = $2 AND claimed_by IS NULL',
         by: 'AND id = $2',
       },
@@ -106,7 +106,7 @@ const twins: readonly {
     name: 'the token of a post that was taken over is refused [SG5]',
     changes: [
       {
-        in: 'domains/fleet/coordinator-model.ts',
+        in: 'domains/fleet/coordinators/model.ts',
         text: "if (row.status !== 'replaced' && (token === undefined || token === row.fencing_token)) return;",
         by: 'if (row.status !== undefined) return;',
       },
@@ -126,7 +126,9 @@ const twins: readonly {
   },
   {
     name: 'a dead coordinator has one successor [SG5]',
-    changes: [{ in: 'domains/fleet/coordinators.ts', text: "row.status === 'replaced' || ", by: '' }],
+    changes: [
+      { in: 'domains/fleet/coordinators/operations.ts', text: "row.status === 'replaced' || ", by: '' },
+    ],
     async holds(rookery) {
       await rookery.as('old').coordinators.activity({ id: 'lead' });
       await rookery.coordinators.markDead({ id: 'lead', reason: 'gone' });
@@ -137,9 +139,9 @@ const twins: readonly {
   {
     name: 'a warning is given once an interval, however many look',
     changes: [
-      { in: 'domains/fleet/coordinator-watch.ts', text: '|| now < soonest', by: '' },
+      { in: 'domains/fleet/coordinators/watch.ts', text: '|| now < soonest', by: '' },
       {
-        in: 'domains/fleet/coordinator-statements.ts',
+        in: 'domains/fleet/coordinators/statements.ts',
         text: '(warned_at IS NULL OR warned_at <= $4)',
         by: '$4 IS NOT NULL',
       },
@@ -155,7 +157,7 @@ const twins: readonly {
     name: 'nobody appoints itself',
     changes: [
       {
-        in: 'domains/fleet/roles.ts',
+        in: 'domains/fleet/rights/roles.ts',
         text: "if (agent === context.agent) throw refuse('nobody appoints itself');",
         by: '',
       },
@@ -168,7 +170,9 @@ const twins: readonly {
   },
   {
     name: 'a remembered answer ends with the policy that it was given under',
-    changes: [{ in: 'domains/fleet/permission-answers.ts', text: 'known.epoch === epoch && ', by: '' }],
+    changes: [
+      { in: 'domains/fleet/rights/permission-answers.ts', text: 'known.epoch === epoch && ', by: '' },
+    ],
     async holds(rookery) {
       await rookery.fleet.register({ id: 'a' });
       const asked = { agent: 'a', resourceType: 'metrics', level: 'swarm' } as const;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import * as coordinators from '../../src/domains/fleet/coordinators.ts';
+import * as coordinators from '../../src/domains/fleet/coordinators/operations.ts';
 import {
   CoordinatorTimeoutHandler,
   DeadCoordinatorError,

@@ -2,9 +2,9 @@ import type { WriteContext } from '../../kernel/context.ts';
 import type { Erasure } from '../../kernel/vault/sealed.ts';
 import type { Work } from '../../kernel/work.ts';
 import { eraseEvents } from '../mail/operations.ts';
-import { blankCoordinators, coordinatorsOf } from './coordinator-statements.ts';
-import { forgetWork } from './coordinator-work.ts';
-import { blankMetadata } from './statements.ts';
+import { blankCoordinators, coordinatorsOf } from './coordinators/statements.ts';
+import { forgetWork } from './coordinators/work.ts';
+import { blankMetadata } from './specialists/statements.ts';
 
 /** What the fleet holds of an agent is open to the project: it goes where all that the agent owns is to go. */
 export const erasures: readonly Erasure[] = [

@@ -3,9 +3,9 @@ import type { ReadContext } from '../../kernel/context.ts';
 import { RookeryError } from '../../kernel/errors.ts';
 import type { Fence } from '../../kernel/fence.ts';
 import type { Work } from '../../kernel/work.ts';
-import { assertCurrent } from './coordinator-model.ts';
-import { assertHolds } from './coordinator-posts.ts';
-import { coordinatorById } from './coordinator-statements.ts';
+import { assertCurrent } from './coordinators/model.ts';
+import { assertHolds } from './coordinators/posts.ts';
+import { coordinatorById } from './coordinators/statements.ts';
 
 /**
  * Fences of the fleet, beside those of leases: `coordinator/<id>` with the token of that post, and `agent/<id>` with the

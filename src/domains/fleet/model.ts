@@ -6,7 +6,7 @@ import { RookeryError } from '../../kernel/errors.ts';
 import { encodeValue } from '../../kernel/json.ts';
 import { limits } from '../../kernel/limits.ts';
 import * as schema from '../../kernel/schema.ts';
-import { levelOfType } from './types.ts';
+import { levelOfType } from './registration/types.ts';
 
 /**
  * Words. An *agent* is an identity of the project; it belongs to one swarm and at most one team, both made when they

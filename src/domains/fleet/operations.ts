@@ -10,16 +10,16 @@ import {
   assertMayChange,
   register as registerAgent,
   update as updateAgent,
-} from './registry.ts';
+} from './registration/registry.ts';
 
-export { createSwarm, members, swarm, swarms, updateSwarm } from './groups.ts';
-export * from './handoffs.ts';
-export { cleanup, lifecycle, reportConfidence, reportError, spawn, terminate } from './lifecycle.ts';
-export { performance, updatePerformance } from './performance.ts';
-export { grantPermission, hasPermission, permissions, revokePermission } from './permissions.ts';
-export { roleInForce } from './roles.ts';
-export { noteSortie } from './specialists.ts';
-export * from './teams.ts';
+export * from './lives/handoffs.ts';
+export { cleanup, lifecycle, reportConfidence, reportError, spawn, terminate } from './lives/lifecycle.ts';
+export { performance, updatePerformance } from './lives/performance.ts';
+export { createSwarm, members, swarm, swarms, updateSwarm } from './registration/groups.ts';
+export * from './registration/teams.ts';
+export { grantPermission, hasPermission, permissions, revokePermission } from './rights/permissions.ts';
+export { roleInForce } from './rights/roles.ts';
+export { noteSortie } from './specialists/operations.ts';
 
 export const register = mutation({
   name: 'fleet.register',

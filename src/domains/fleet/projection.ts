@@ -2,7 +2,7 @@ import { agentById } from '../../kernel/access/statements.ts';
 import type { Entry } from '../../kernel/ledger/entry.ts';
 import type { Projection } from '../../kernel/live/projection.ts';
 import type { RedisWrite } from '../../kernel/live/writes.ts';
-import { type Takeover, takeoverAt } from './coordinator-model.ts';
+import { type Takeover, takeoverAt } from './coordinators/model.ts';
 
 /** What seed 000 calls the two ends of an agent's life, by the operation that the entry tells of. */
 const messages: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import * as fleet from '../../domains/fleet/operations.ts';
-import * as roles from '../../domains/fleet/roles.ts';
+import * as roles from '../../domains/fleet/rights/roles.ts';
 import type { Principal, Right } from '../../kernel/access/model.ts';
 import { scopes } from '../../kernel/access/model.ts';
 import { SignsOfLife } from '../../kernel/access/signs-of-life.ts';

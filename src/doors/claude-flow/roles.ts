@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import * as roles from '../../domains/fleet/roles.ts';
+import * as roles from '../../domains/fleet/rights/roles.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { Actors } from './actors.ts';
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type * as specialists from '../../domains/fleet/specialists.ts';
+import type * as specialists from '../../domains/fleet/specialists/operations.ts';
 import type { Lease } from '../../domains/locks/model.ts';
 import type { Cursor as MailCursor, Event as MailEvent, StreamState } from '../../domains/mail/model.ts';
 

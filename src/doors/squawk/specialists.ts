@@ -1,4 +1,4 @@
-import * as fleet from '../../domains/fleet/specialists.ts';
+import * as fleet from '../../domains/fleet/specialists/operations.ts';
 import { limits } from '../../kernel/limits.ts';
 import type { Invoke } from './invoke.ts';
 import { type Specialist, specialistOf } from './shapes.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { gapIn } from '../../../domains/fleet/coordinator-model.ts';
-import * as coordinators from '../../../domains/fleet/coordinators.ts';
+import { gapIn } from '../../../domains/fleet/coordinators/model.ts';
+import * as coordinators from '../../../domains/fleet/coordinators/operations.ts';
 import { checkedCount, checkedId } from './ids.ts';
 import { Monitor, type MonitorConfig } from './monitor.ts';
 import type { CoordinationSession } from './session.ts';

@@ -1,4 +1,4 @@
-import * as coordinators from '../../../domains/fleet/coordinators.ts';
+import * as coordinators from '../../../domains/fleet/coordinators/operations.ts';
 import type { CoordinationSession } from './session.ts';
 
 /**

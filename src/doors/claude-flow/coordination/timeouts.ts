@@ -1,4 +1,4 @@
-import * as coordinators from '../../../domains/fleet/coordinators.ts';
+import * as coordinators from '../../../domains/fleet/coordinators/operations.ts';
 import type { HeartbeatWarningSystem } from './heartbeats.ts';
 import { checkedCount, checkedId } from './ids.ts';
 import { Monitor, type MonitorConfig } from './monitor.ts';

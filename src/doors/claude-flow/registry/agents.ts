@@ -1,5 +1,5 @@
 import * as fleet from '../../../domains/fleet/operations.ts';
-import * as roles from '../../../domains/fleet/roles.ts';
+import * as roles from '../../../domains/fleet/rights/roles.ts';
 import { invalid } from '../../../kernel/errors.ts';
 import { limits } from '../../../kernel/limits.ts';
 import type { MemorySession } from '../memory/session.ts';

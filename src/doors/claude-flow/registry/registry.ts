@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as fleet from '../../../domains/fleet/operations.ts';
-import { decision } from '../../../domains/fleet/permissions.ts';
+import { decision } from '../../../domains/fleet/rights/permissions.ts';
 import { isRookeryError } from '../../../kernel/errors.ts';
 import { Emitter, type Logging } from '../emitter.ts';
 import type { ACLLevelInput } from '../levels.ts';

@@ -1,4 +1,4 @@
-import * as fleet from '../../../domains/fleet/specialists.ts';
+import * as fleet from '../../../domains/fleet/specialists/operations.ts';
 import { type Specialist, specialistOf } from '../shapes.ts';
 import { everySpecialist } from '../specialists.ts';
 import { type As, jsonOf, known } from './calls.ts';

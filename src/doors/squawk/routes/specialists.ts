@@ -1,5 +1,5 @@
 import * as tokens from '../../../domains/access/tokens.ts';
-import * as fleet from '../../../domains/fleet/specialists.ts';
+import * as fleet from '../../../domains/fleet/specialists/operations.ts';
 import { isRookeryError } from '../../../kernel/errors.ts';
 import { id as plainId } from '../../../kernel/schema.ts';
 import { ok, Refused } from '../answers.ts';

@@ -1,10 +1,10 @@
-import { scopes } from '../../kernel/access/model.ts';
-import type { Subject, WriteContext } from '../../kernel/context.ts';
-import { RookeryError } from '../../kernel/errors.ts';
-import { encodeValue } from '../../kernel/json.ts';
-import { limits } from '../../kernel/limits.ts';
-import type { Work } from '../../kernel/work.ts';
-import { dropWork, putWork, type WorkRow, workAfter, workCount, workItem } from './coordinator-statements.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import type { Subject, WriteContext } from '../../../kernel/context.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
+import { encodeValue } from '../../../kernel/json.ts';
+import { limits } from '../../../kernel/limits.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { dropWork, putWork, type WorkRow, workAfter, workCount, workItem } from './statements.ts';
 
 /** Open work of a coordinator: what its successor goes on with. */
 

@@ -5,23 +5,23 @@ import {
   defaultSwarm,
   defaultType,
   ensureGroup,
-} from '../../kernel/access/identity.ts';
-import { changeMemberships } from '../../kernel/access/membership.ts';
-import { type Identity, scopes } from '../../kernel/access/model.ts';
+} from '../../../kernel/access/identity.ts';
+import { changeMemberships } from '../../../kernel/access/membership.ts';
+import { type Identity, scopes } from '../../../kernel/access/model.ts';
 import {
   type AgentRow,
   agentById,
   changeAgent,
   type GroupTable,
   groupById,
-} from '../../kernel/access/statements.ts';
-import { liveAdminToken } from '../../kernel/access/token-statements.ts';
-import { Denial, type ReadContext, type WriteContext } from '../../kernel/context.ts';
-import type { Change, Risk } from '../../kernel/ledger/entry.ts';
-import type { Work } from '../../kernel/work.ts';
-import type { Cause } from './handoff-model.ts';
-import { endLife } from './lives.ts';
-import { encodeMetadata, type Patch, patched } from './model.ts';
+} from '../../../kernel/access/statements.ts';
+import { liveAdminToken } from '../../../kernel/access/token-statements.ts';
+import { Denial, type ReadContext, type WriteContext } from '../../../kernel/context.ts';
+import type { Change, Risk } from '../../../kernel/ledger/entry.ts';
+import type { Work } from '../../../kernel/work.ts';
+import type { Cause } from '../lives/handoff-model.ts';
+import { endLife } from '../lives/lives.ts';
+import { encodeMetadata, type Patch, patched } from '../model.ts';
 import { capabilitiesOf } from './types.ts';
 
 /** What every operation on agents shares: who may change whom, and how a change takes effect. */

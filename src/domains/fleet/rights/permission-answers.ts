@@ -1,5 +1,5 @@
-import { RookeryError } from '../../kernel/errors.ts';
-import type { Store } from '../../kernel/store.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
+import type { Store } from '../../../kernel/store.ts';
 import type { Decision, Question } from './permission-model.ts';
 import { decision } from './permissions.ts';
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { scopes } from '../../kernel/access/model.ts';
-import { agentById } from '../../kernel/access/statements.ts';
-import type { Subject, WriteContext } from '../../kernel/context.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { agentById } from '../../../kernel/access/statements.ts';
+import type { Subject, WriteContext } from '../../../kernel/context.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { activeReader, assertMayChange } from '../registration/registry.ts';
 import {
   type PerformanceRow,
   performanceOf,
   putPerformance,
   showPerformance,
 } from './performance-statements.ts';
-import { activeReader, assertMayChange } from './registry.ts';
 
 const count = z.int('a whole number').min(0, 'at least 0');
 export const ratio = z.number('a number').min(0, 'at least 0').max(1, 'at most 1');

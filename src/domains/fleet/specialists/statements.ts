@@ -1,4 +1,4 @@
-import { change, many, one, statement, type Work } from '../../kernel/work.ts';
+import { change, many, one, statement, type Work } from '../../../kernel/work.ts';
 
 export interface SpecialistRow {
   id: string;

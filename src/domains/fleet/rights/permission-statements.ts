@@ -1,5 +1,5 @@
-import { notPast } from '../../kernel/access/statements.ts';
-import { change, many, one, statement } from '../../kernel/work.ts';
+import { notPast } from '../../../kernel/access/statements.ts';
+import { change, many, one, statement } from '../../../kernel/work.ts';
 
 export interface PermissionRow {
   id: string;

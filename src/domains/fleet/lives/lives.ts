@@ -1,13 +1,13 @@
-import { agentSubject } from '../../kernel/access/identity.ts';
-import { scopes } from '../../kernel/access/model.ts';
-import { deadAgents, markDead, silentSince } from '../../kernel/access/presence.ts';
-import { type AgentRow, agentById } from '../../kernel/access/statements.ts';
-import type { Subject, WriteContext } from '../../kernel/context.ts';
-import type { Work } from '../../kernel/work.ts';
-import { endLeasesOf, leasesOf } from '../locks/operations.ts';
-import { recordEvent, unreadOf } from '../mail/operations.ts';
-import { loseTargetsOf } from '../signals/operations.ts';
-import { claimsOf, releaseTasksOf } from '../tasks/operations.ts';
+import { agentSubject } from '../../../kernel/access/identity.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { deadAgents, markDead, silentSince } from '../../../kernel/access/presence.ts';
+import { type AgentRow, agentById } from '../../../kernel/access/statements.ts';
+import type { Subject, WriteContext } from '../../../kernel/context.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { endLeasesOf, leasesOf } from '../../locks/operations.ts';
+import { recordEvent, unreadOf } from '../../mail/operations.ts';
+import { loseTargetsOf } from '../../signals/operations.ts';
+import { claimsOf, releaseTasksOf } from '../../tasks/operations.ts';
 import type { Bundle, Cause } from './handoff-model.ts';
 import { addHandoff, type HandoffRow } from './handoff-statements.ts';
 

@@ -1,4 +1,4 @@
-import { change, many, one, statement } from '../../kernel/work.ts';
+import { change, many, one, statement } from '../../../kernel/work.ts';
 
 export interface PerformanceRow {
   agent_id: string;

@@ -1,15 +1,17 @@
 import { z } from 'zod';
-import { agentSubject } from '../../kernel/access/identity.ts';
-import { scopes } from '../../kernel/access/model.ts';
-import { nextDeathAt } from '../../kernel/access/presence.ts';
-import { type AgentRow, agentById } from '../../kernel/access/statements.ts';
-import { Denial, type WriteContext } from '../../kernel/context.ts';
-import { RookeryError } from '../../kernel/errors.ts';
-import { encodeValue } from '../../kernel/json.ts';
-import { limits } from '../../kernel/limits.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
+import { agentSubject } from '../../../kernel/access/identity.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { nextDeathAt } from '../../../kernel/access/presence.ts';
+import { type AgentRow, agentById } from '../../../kernel/access/statements.ts';
+import { Denial, type WriteContext } from '../../../kernel/context.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
+import { encodeValue } from '../../../kernel/json.ts';
+import { limits } from '../../../kernel/limits.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { activeReader, isAdministrator } from '../registration/registry.ts';
+import { leads } from '../rights/roles.ts';
 import * as model from './handoff-model.ts';
 import {
   claimHandoff as claimRow,
@@ -22,8 +24,6 @@ import {
 } from './handoff-statements.ts';
 import { deathTopic, recordHandoff, tellDeaths } from './lives.ts';
 import { notesBinding, notesSubject, notesText } from './notes.ts';
-import { activeReader, isAdministrator } from './registry.ts';
-import { leads } from './roles.ts';
 
 /** Deaths told in one call, so that a fleet that dies at once does not hold up the commit. */
 const deathsAtOnce = 50;

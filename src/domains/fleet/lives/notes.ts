@@ -1,7 +1,7 @@
-import { scopes } from '../../kernel/access/model.ts';
-import type { ReadContext, Subject } from '../../kernel/context.ts';
-import type { Erasure, SealedTable } from '../../kernel/vault/sealed.ts';
-import type { Work } from '../../kernel/work.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import type { ReadContext, Subject } from '../../../kernel/context.ts';
+import type { Erasure, SealedTable } from '../../../kernel/vault/sealed.ts';
+import type { Work } from '../../../kernel/work.ts';
 import { dropNotes, type NotesRow } from './handoff-statements.ts';
 
 /** Notes of an agent for its successor: sealed in its own scope, opened for the one who claims what it left behind. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Level, Membership } from '../../kernel/access/model.ts';
-import { levelOf } from '../../kernel/access/model.ts';
-import * as schema from '../../kernel/schema.ts';
+import type { Level, Membership } from '../../../kernel/access/model.ts';
+import { levelOf } from '../../../kernel/access/model.ts';
+import * as schema from '../../../kernel/schema.ts';
 
 /**
  * Words. A *permission* answers a question: may this agent do this *act* on this *resource type* in its own audience of

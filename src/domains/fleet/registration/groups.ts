@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scopes } from '../../kernel/access/model.ts';
+import { scopes } from '../../../kernel/access/model.ts';
 import {
   type GroupRow,
   type GroupTable,
@@ -7,13 +7,13 @@ import {
   groupsAfter,
   membersOf,
   putGroup,
-} from '../../kernel/access/statements.ts';
-import { Denial, type Subject, type WriteContext } from '../../kernel/context.ts';
-import { invalid } from '../../kernel/errors.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
-import * as model from './model.ts';
+} from '../../../kernel/access/statements.ts';
+import { Denial, type Subject, type WriteContext } from '../../../kernel/context.ts';
+import { invalid } from '../../../kernel/errors.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import * as model from '../model.ts';
 import { activeReader, isAdministrator } from './registry.ts';
 
 export const page = z.strictObject({ limit: schema.limit, cursor: schema.cursor });

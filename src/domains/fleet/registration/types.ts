@@ -1,4 +1,4 @@
-import type { Level } from '../../kernel/access/model.ts';
+import type { Level } from '../../../kernel/access/model.ts';
 
 /** What agents of a known type are good at, unless their registration says otherwise. Other types know nothing. */
 const capabilitiesOfTypes: Readonly<Record<string, readonly string[]>> = {

@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { agentSubject } from '../../kernel/access/identity.ts';
-import { type Level, type Membership, scopes } from '../../kernel/access/model.ts';
-import { agentById } from '../../kernel/access/statements.ts';
-import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
-import { notFound } from '../../kernel/errors.ts';
-import { limits } from '../../kernel/limits.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
+import { agentSubject } from '../../../kernel/access/identity.ts';
+import { type Level, type Membership, scopes } from '../../../kernel/access/model.ts';
+import { agentById } from '../../../kernel/access/statements.ts';
+import { Denial, type ReadContext, type Subject, type WriteContext } from '../../../kernel/context.ts';
+import { notFound } from '../../../kernel/errors.ts';
+import { limits } from '../../../kernel/limits.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { activeReader, isAdministrator } from '../registration/registry.ts';
 import * as model from './permission-model.ts';
 import {
   addPermission,
@@ -17,7 +18,6 @@ import {
   revokePermission as revokeRow,
   standingInForce,
 } from './permission-statements.ts';
-import { activeReader, isAdministrator } from './registry.ts';
 import { endOf, leads } from './roles.ts';
 
 const permission = z.object({

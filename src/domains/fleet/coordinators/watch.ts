@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import type { WriteContext } from '../../kernel/context.ts';
-import type { Work } from '../../kernel/work.ts';
-import * as model from './coordinator-model.ts';
-import { transition } from './coordinator-posts.ts';
+import type { WriteContext } from '../../../kernel/context.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { isAdministrator } from '../registration/registry.ts';
+import { leads } from '../rights/roles.ts';
+import * as model from './model.ts';
+import { transition } from './posts.ts';
 import {
   type CoordinatorRow,
   idleCoordinators,
   recoveredCoordinators,
   silentCoordinators,
   tellRecovery,
-} from './coordinator-statements.ts';
-import { isAdministrator } from './registry.ts';
-import { leads } from './roles.ts';
+} from './statements.ts';
 
 /** What monitors find. Every finding is written in the commit that answers it, so only one of them ever has it. */
 

@@ -1,13 +1,16 @@
 import { z } from 'zod';
-import { scopes } from '../../kernel/access/model.ts';
-import { agentById } from '../../kernel/access/statements.ts';
-import { Denial, type WriteContext } from '../../kernel/context.ts';
-import { invalid, notFound, RookeryError } from '../../kernel/errors.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
-import { adoptSignalsOf } from '../signals/operations.ts';
-import * as model from './coordinator-model.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { agentById } from '../../../kernel/access/statements.ts';
+import { Denial, type WriteContext } from '../../../kernel/context.ts';
+import { invalid, notFound, RookeryError } from '../../../kernel/errors.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { adoptSignalsOf } from '../../signals/operations.ts';
+import { encodeMetadata } from '../model.ts';
+import { activeReader, isAdministrator } from '../registration/registry.ts';
+import { leads } from '../rights/roles.ts';
+import * as model from './model.ts';
 import {
   assertHolds,
   coordinatorSubject,
@@ -17,7 +20,7 @@ import {
   ownPost,
   transition,
   write,
-} from './coordinator-posts.ts';
+} from './posts.ts';
 import {
   type CoordinatorRow,
   coordinatorById,
@@ -26,12 +29,9 @@ import {
   postsOf,
   type WorkRow,
   workAfter,
-} from './coordinator-statements.ts';
-import * as watch from './coordinator-watch.ts';
-import { assignWork, finishWork, forgetWork, moveWork } from './coordinator-work.ts';
-import { encodeMetadata } from './model.ts';
-import { activeReader, isAdministrator } from './registry.ts';
-import { leads } from './roles.ts';
+} from './statements.ts';
+import * as watch from './watch.ts';
+import { assignWork, finishWork, forgetWork, moveWork } from './work.ts';
 
 const iteration = z.int('a whole number').min(0, 'at least 0').default(0).describe('Iteration it is in');
 const token = z

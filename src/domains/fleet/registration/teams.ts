@@ -1,21 +1,21 @@
 import { z } from 'zod';
-import { agentSubject } from '../../kernel/access/identity.ts';
-import { scopes } from '../../kernel/access/model.ts';
+import { agentSubject } from '../../../kernel/access/identity.ts';
+import { scopes } from '../../../kernel/access/model.ts';
 import {
   type AgentRow,
   agentById,
   changeLeader,
   type GroupRow,
   groupById,
-} from '../../kernel/access/statements.ts';
-import { Denial, type WriteContext } from '../../kernel/context.ts';
-import { notFound, RookeryError } from '../../kernel/errors.ts';
-import { limits } from '../../kernel/limits.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
+} from '../../../kernel/access/statements.ts';
+import { Denial, type WriteContext } from '../../../kernel/context.ts';
+import { notFound, RookeryError } from '../../../kernel/errors.ts';
+import { limits } from '../../../kernel/limits.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import * as model from '../model.ts';
 import * as groups from './groups.ts';
-import * as model from './model.ts';
 import { activeReader, isAdministrator, update } from './registry.ts';
 
 /**

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { agentSubject } from '../../kernel/access/identity.ts';
-import { scopes } from '../../kernel/access/model.ts';
-import { seeAgent } from '../../kernel/access/statements.ts';
-import { isoTime } from '../../kernel/clock.ts';
-import { Denial, type WriteContext } from '../../kernel/context.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
-import { endLeasesOf } from '../locks/operations.ts';
-import { recordEvent } from '../mail/operations.ts';
-import * as model from './model.ts';
-import { activeReader, isAdministrator, register as registerAgent } from './registry.ts';
+import { agentSubject } from '../../../kernel/access/identity.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { seeAgent } from '../../../kernel/access/statements.ts';
+import { isoTime } from '../../../kernel/clock.ts';
+import { Denial, type WriteContext } from '../../../kernel/context.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { endLeasesOf } from '../../locks/operations.ts';
+import { recordEvent } from '../../mail/operations.ts';
+import * as model from '../model.ts';
+import { activeReader, isAdministrator, register as registerAgent } from '../registration/registry.ts';
 import { putSpecialist, type SpecialistRow, specialistById, specialistsAfter } from './statements.ts';
 
 /**

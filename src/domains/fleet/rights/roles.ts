@@ -1,22 +1,22 @@
 import { z } from 'zod';
-import { agentSubject, createAgent, ensureGroup } from '../../kernel/access/identity.ts';
-import { changeMemberships } from '../../kernel/access/membership.ts';
-import { type RoleName, roleNames, scopes } from '../../kernel/access/model.ts';
+import { agentSubject, createAgent, ensureGroup } from '../../../kernel/access/identity.ts';
+import { changeMemberships } from '../../../kernel/access/membership.ts';
+import { type RoleName, roleNames, scopes } from '../../../kernel/access/model.ts';
 import {
   addRole,
   type RoleRow,
   revokeRole,
   roleOf,
   rolesAfter,
-} from '../../kernel/access/role-statements.ts';
-import { type AgentRow, agentById } from '../../kernel/access/statements.ts';
-import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
-import { invalid } from '../../kernel/errors.ts';
-import { limits } from '../../kernel/limits.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
-import { activeReader, isAdministrator } from './registry.ts';
+} from '../../../kernel/access/role-statements.ts';
+import { type AgentRow, agentById } from '../../../kernel/access/statements.ts';
+import { Denial, type ReadContext, type Subject, type WriteContext } from '../../../kernel/context.ts';
+import { invalid } from '../../../kernel/errors.ts';
+import { limits } from '../../../kernel/limits.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { activeReader, isAdministrator } from '../registration/registry.ts';
 
 /**
  * Words. A *role* is what an agent was appointed to in one swarm: `system` and `product-owner` belong to the system

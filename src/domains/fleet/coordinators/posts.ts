@@ -1,17 +1,12 @@
-import { scopes } from '../../kernel/access/model.ts';
-import { agentById } from '../../kernel/access/statements.ts';
-import { Denial, type ReadContext, type Subject, type WriteContext } from '../../kernel/context.ts';
-import { RookeryError } from '../../kernel/errors.ts';
-import type { Risk } from '../../kernel/ledger/entry.ts';
-import type { Work } from '../../kernel/work.ts';
-import { assertCurrent, coordinatorText } from './coordinator-model.ts';
-import {
-  addCoordinator,
-  type CoordinatorRow,
-  changeCoordinator,
-  coordinatorById,
-} from './coordinator-statements.ts';
-import { isAdministrator } from './registry.ts';
+import { scopes } from '../../../kernel/access/model.ts';
+import { agentById } from '../../../kernel/access/statements.ts';
+import { Denial, type ReadContext, type Subject, type WriteContext } from '../../../kernel/context.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
+import type { Risk } from '../../../kernel/ledger/entry.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { isAdministrator } from '../registration/registry.ts';
+import { assertCurrent, coordinatorText } from './model.ts';
+import { addCoordinator, type CoordinatorRow, changeCoordinator, coordinatorById } from './statements.ts';
 
 /** What every operation on coordinators shares: whose post it is, and how a change is written and recorded. */
 

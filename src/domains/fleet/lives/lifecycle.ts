@@ -1,18 +1,18 @@
 import { z } from 'zod';
-import { agentSubject, createAgent, defaultSwarm } from '../../kernel/access/identity.ts';
-import { rolesInForce } from '../../kernel/access/role-statements.ts';
-import { type AgentRow, agentById, agentsAfter } from '../../kernel/access/statements.ts';
-import type { WriteContext } from '../../kernel/context.ts';
-import type { Risk } from '../../kernel/ledger/entry.ts';
-import { limits } from '../../kernel/limits.ts';
-import { mutation, query } from '../../kernel/operation.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { Work } from '../../kernel/work.ts';
-import { recordEvent, streamPage } from '../mail/operations.ts';
+import { agentSubject, createAgent, defaultSwarm } from '../../../kernel/access/identity.ts';
+import { rolesInForce } from '../../../kernel/access/role-statements.ts';
+import { type AgentRow, agentById, agentsAfter } from '../../../kernel/access/statements.ts';
+import type { WriteContext } from '../../../kernel/context.ts';
+import type { Risk } from '../../../kernel/ledger/entry.ts';
+import { limits } from '../../../kernel/limits.ts';
+import { mutation, query } from '../../../kernel/operation.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { Work } from '../../../kernel/work.ts';
+import { recordEvent, streamPage } from '../../mail/operations.ts';
+import * as model from '../model.ts';
+import { activeReader, assertMayChange, register, update } from '../registration/registry.ts';
 import { labelsOf } from './lives.ts';
-import * as model from './model.ts';
 import { changePerformance, ratio, withConfidence } from './performance.ts';
-import { activeReader, assertMayChange, register, update } from './registry.ts';
 
 /**
  * The history of an agent: events of its stream (type `agent`), in the same transaction as what they tell of. Each has

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { RookeryError } from '../../kernel/errors.ts';
-import { limits } from '../../kernel/limits.ts';
-import * as schema from '../../kernel/schema.ts';
-import type { CoordinatorRow } from './coordinator-statements.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
+import { limits } from '../../../kernel/limits.ts';
+import * as schema from '../../../kernel/schema.ts';
+import type { CoordinatorRow } from './statements.ts';
 
 /**
  * Words. A *coordinator* is a post that an agent holds: it says by heartbeats that it is there, by activity that it gets
