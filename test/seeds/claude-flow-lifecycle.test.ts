@@ -53,7 +53,9 @@ function cases(port: () => Promise<number> | number): void {
       phase: 'auth',
       iteration: 1,
     });
-    expect(inFile(pathOf(manager), ['Tests passing, security clean'])).toEqual([]);
+    const said = ['Tests passing, security clean', 'Phase complete, agent no longer needed'];
+    expect(inFile(pathOf(manager), said)).toEqual([]);
+    expect(history[0]).toMatchObject({ metadata: { reason: said[1] } });
     expect(lifecycle.getMetrics()).toEqual({
       ...{ lifecycleEvents: 3, agentRegistrations: 1, confidenceUpdates: 1, agentTerminations: 1 },
       ...{ auditLogsWritten: 3, errors: 0 },

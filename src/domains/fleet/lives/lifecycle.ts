@@ -31,9 +31,11 @@ const eventTypes = [
 type EventType = (typeof eventTypes)[number];
 
 const text = z.string('text').max(limits.nameLength * 8, `at most ${limits.nameLength * 8} characters`);
-const level = schema.level
-  .default('swarm')
-  .describe('Who may read the words of it; private, team and system are encrypted');
+const wordsFor = (audience: z.output<typeof schema.level>) =>
+  schema.level
+    .default(audience)
+    .describe('Who may read the words of it; private, team and system are encrypted');
+const level = wordsFor('swarm');
 const at = {
   phase: schema.name.optional().describe('Phase of the work it belongs to'),
   iteration: z.int('a whole number').min(0, 'at least 0').optional(),
@@ -129,13 +131,13 @@ export const terminate = mutation({
   summary: 'End an agent for good',
   description:
     'It loses all access, its leases end, and what it left behind waits for a successor. For the agent itself and administrators; null when there is no such agent. Safe to repeat.',
-  input: z.strictObject({ agent: schema.id, reason: text.default('') }),
+  input: z.strictObject({ agent: schema.id, reason: text.default(''), level: wordsFor('project') }),
   output: model.agent.nullable(),
   access: 'write',
   risk: 'medium',
   route: 'POST /api/v1/fleet/agents/{agent}/terminate',
   positional: ['agent', 'reason'],
-  *run(context, { agent, reason }) {
+  *run(context, { agent, reason, level: audience }) {
     assertMayChange(context, agent);
     yield* context.identity();
     const row = yield* agentById(context.project, agent);
@@ -144,7 +146,7 @@ export const terminate = mutation({
     if (row.status === 'terminated') return dead;
     // Seed 000: a termination for an error is of high risk.
     const risk: Risk = /error/i.test(reason) ? 'high' : 'low';
-    yield* writeEvent(context, row, { type: 'terminate', level: 'project', data: { reason } });
+    yield* writeEvent(context, row, { type: 'terminate', level: audience, data: { reason } });
     const after = yield* update(
       context,
       row,

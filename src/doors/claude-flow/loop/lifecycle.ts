@@ -114,7 +114,8 @@ export class AgentLifecycleSQLiteManager extends Emitter {
 
   /** Its leases end and its access with them. */
   async registerAgentTermination(agentId: string, reason: string = ''): Promise<void> {
-    await this.#tell('agentTerminations', fleet.terminate, agentId, { agent: agentId, reason });
+    const level = await this.#levelOf(agentId);
+    await this.#tell('agentTerminations', fleet.terminate, agentId, { agent: agentId, reason, level });
   }
 
   /** Newest first; 100 events unless asked otherwise. */
