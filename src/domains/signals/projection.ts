@@ -4,8 +4,13 @@ import type { RedisWrite } from '../../kernel/live/writes.ts';
 import { shownOf } from '../../kernel/vault/shown.ts';
 import type { Work } from '../../kernel/work.ts';
 import { answerBindingOf } from './answering.ts';
+import { answersAfter, receiversAfter } from './shown-statements.ts';
 import { payloadBindingOf } from './signals.ts';
 import { newestTo, signalById, targetOf, targetsOf } from './statements.ts';
+
+const pageSize = 200;
+/** The version of what comes from the tables: an inbox has no entry of its own, and whatever entry shows it is newer. */
+const beforeAnyEntry = 0;
 
 /** Seed 000: how long a copy of an acknowledgement lives. */
 const ackTtlMs = 3_600_000;
@@ -24,6 +29,12 @@ export const projections: readonly Projection[] = [
         writes.push(yield* inboxWrite(context, agent_id, seq));
       return writes;
     },
+    *stored(context, after = ['']) {
+      const receivers = yield* receiversAfter(context.project, String(after[0]), pageSize);
+      const writes: RedisWrite[] = [];
+      for (const { agent_id } of receivers) writes.push(yield* inboxWrite(context, agent_id, beforeAnyEntry));
+      return { writes, next: receivers.length === pageSize ? [receivers.at(-1)!.agent_id] : undefined };
+    },
   },
   {
     kind: 'acknowledgement',
@@ -39,6 +50,17 @@ export const projections: readonly Projection[] = [
         ack,
         { type: 'publish', channel: 'blocking:audit', message: JSON.stringify(message) },
       ];
+    },
+    *stored(context, after = ['', '']) {
+      const from = [String(after[0]), String(after[1])] as const;
+      const answers = yield* answersAfter(context.project, from, context.now - ackTtlMs, pageSize);
+      const writes: RedisWrite[] = [];
+      for (const { signal_id, agent_id } of answers) {
+        const write = yield* ackWrite(context, signal_id, agent_id, beforeAnyEntry);
+        if (write) writes.push(write);
+      }
+      const last = answers.length === pageSize ? answers.at(-1) : undefined;
+      return { writes, next: last && [last.signal_id, last.agent_id] };
     },
   },
 ];

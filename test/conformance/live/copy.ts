@@ -74,18 +74,22 @@ export function copySuite({ engine, open, again }: Harness, server: () => RedisS
     await rookery.memory.expire({ key: 'number', ttl: 500 });
     await rookery.memory.set({ key: 'gone', value: 1 });
     await rookery.memory.delete({ key: 'gone' });
-    const shown = async () => {
-      const all = [...(await dumpOf(client))].filter(([key]) => key.startsWith(hot));
-      return Object.fromEntries(all);
-    };
+    for (const id of ['b', 'c']) await rookery.fleet.register({ id });
+    const signal = await rookery.signals.send({ type: 'done', targets: ['b', 'c'], payload: 'hidden' });
+    await rookery.as('b').signals.acknowledge({ signal: signal.id });
+    const isShown = ([key]: [string, string]) => key.startsWith(hot) || key.startsWith('blocking:');
+    const shown = async () => Object.fromEntries([...(await dumpOf(client))].filter(isShown));
     const written = await shown();
-    expect(Object.keys(written)).toHaveLength(4);
+    const keys = Object.keys(written);
+    expect(keys.filter((key) => key.startsWith(hot))).toHaveLength(4);
+    expect(keys).toEqual(expect.arrayContaining(['blocking:signal:c', `blocking:ack:b:${signal.id}`]));
     await client.flushall();
     // Nobody tells that it was emptied: the next write finds out.
     await rookery.memory.set({ key: 'gone', value: 2 });
     await rookery.memory.delete({ key: 'gone' });
-    await until('filled anew', async () => Object.keys(await shown()).length === 4);
+    await until('filled anew', async () => Object.keys(await shown()).length === keys.length);
     expect(await shown()).toEqual(written);
+    expect(await client.pttl('blocking:signal:c')).toBeGreaterThan(0);
     expect(await client.pttl(`${hot}project:default/number`)).toBeGreaterThan(0);
   });
 
