@@ -139,6 +139,20 @@ it('runs hooks without a shell, without secrets in their environment, and surviv
   expect(() => coordinatorOn(path, 'one', { agentProfile: shell })).toThrow('Invalid hook on_blocking_start');
 });
 
+it('stays shut down, and connects anew only where it is told to', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const one = coordinatorOn(path, 'one');
+  await one.initialize();
+  await one.shutdown();
+  await one.shutdown();
+  await expect(one.getAck('signal-1')).rejects.toMatchObject({ code: 'CLOSED' });
+  const signals = await signalsAt(path);
+  await signals.disconnect();
+  await expect(signals.receiveSignal('b')).rejects.toThrow('not connected');
+  await signals.connect();
+  expect(await signals.signalExists('b')).toBe(false);
+});
+
 it('counts iterations and forgets what it processed', () => {
   const one = coordinatorOn(join(temporaryFolder(), 'loop.db'), 'one');
   expect([one.incrementIteration(), one.incrementIteration(), one.getCurrentIteration()]).toEqual([1, 2, 2]);

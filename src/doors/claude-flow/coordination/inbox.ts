@@ -55,26 +55,28 @@ const none = { signalsSent: 0, signalsReceived: 0, duplicatesDetected: 0, errors
  * others meanwhile; the same one is sent once.
  */
 export class BlockingCoordinationSignals {
-  readonly #config: BlockingSignalsConfig;
   readonly #ttlSeconds: number;
-  readonly #sessions: SessionOnDemand;
+  readonly #config: BlockingSignalsConfig;
+  #sessions: SessionOnDemand | undefined;
   #session: CoordinationSession | undefined;
   #statistics = { ...none };
 
   constructor(config: BlockingSignalsConfig = {}) {
-    this.#config = config;
-    this.#sessions = new SessionOnDemand({ ...config, redisClient: redisOf(config) });
+    this.#config = { ...config, redisClient: redisOf(config) };
     this.#ttlSeconds = checkedCount('signalTTL', config.signalTTL ?? daySeconds) || daySeconds;
   }
 
   /** Opens the database; that Redis is away is no failure. Safe to repeat. */
   async connect(): Promise<void> {
+    this.#sessions ??= new SessionOnDemand(this.#config);
     this.#session = await this.#sessions.get();
   }
 
   async disconnect(): Promise<void> {
+    const sessions = this.#sessions;
+    this.#sessions = undefined;
     this.#session = undefined;
-    await this.#sessions.close();
+    await sessions?.close();
   }
 
   async sendSignal(

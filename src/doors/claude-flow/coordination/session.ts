@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Principal } from '../../../kernel/access/model.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
 import { DualWrite } from '../../../kernel/live/dual-write.ts';
 import type { RedisParameter, RedisSource } from '../../../kernel/live/redis.ts';
 import type { Mutation } from '../../../kernel/operation.ts';
@@ -107,16 +108,18 @@ export class CoordinationSession {
   }
 }
 
-/** A session that opens when it is first needed, once however many need it, and again after it was closed. */
+/** A session that opens when it is first needed, once however many need it. What is shut down stays so. */
 export class SessionOnDemand {
   readonly #config: CoordinationConfig;
   #opening: Promise<CoordinationSession> | undefined;
+  #closed = false;
 
   constructor(config: CoordinationConfig) {
     this.#config = config;
   }
 
   async get(): Promise<CoordinationSession> {
+    if (this.#closed) throw new RookeryError('CLOSED', 'it is shut down');
     this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
@@ -126,6 +129,7 @@ export class SessionOnDemand {
 
   /** Gives the database back. Safe to repeat. */
   async close(): Promise<void> {
+    this.#closed = true;
     const session = await this.#opening?.catch(() => undefined);
     this.#opening = undefined;
     await session?.close();
