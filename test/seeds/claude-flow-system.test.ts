@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   AgentRegistry,
@@ -77,6 +78,17 @@ describe('the system without Redis', () => {
     const never = madeSystem();
     await never.gracefulShutdown();
     await expect(never.initialize()).rejects.toThrow('Memory system is shut down');
+  });
+
+  it('shows no key and no password where the object is logged', () => {
+    const secret = 'a key of more than sixteen bytes';
+    const options = { encryptionKey: secret, redisConfig: { password: secret } };
+    for (const object of [
+      madeSystem(options),
+      new SwarmMemoryManager(options),
+      new RedisCoordinator(options),
+    ])
+      expect(`${inspect(object)} ${JSON.stringify(object)}`).not.toContain(secret);
   });
 
   it('lets no call fail, and no other listener miss anything, because a listener throws', async () => {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
 
 /** How much an object of this door says on stderr. Names and counts only: never a value, never a key. */
 export interface Logging {
@@ -22,6 +23,15 @@ export class Emitter extends EventEmitter {
     this.#name = name;
     const named = ranks.indexOf((logLevel ?? '').toLowerCase() as LogLevel);
     this.#rank = debug ? Math.max(named, ranks.indexOf('debug')) : Math.max(named, 0);
+  }
+
+  /** What an object was made with may hold a key or a password: it is not to end in a log with the object. */
+  [inspect.custom](): string {
+    return `${this.#name} {}`;
+  }
+
+  toJSON(): object {
+    return {};
   }
 
   /**
