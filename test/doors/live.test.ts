@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 onRedis('live copy at the doors', (server) => {
   it('is kept by a server, which says how it stands [CF-R21] [CF-R22]', async () => {
     const data = temporaryFolder();
-    const { url, token } = await serve(data, '--redis', server().url, '--dual-write');
+    const { url, token, stderr } = await serve(data, '--redis', server().url, '--dual-write');
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const set = (body: unknown) =>
       fetch(`${url}/api/v1/memory/default/k`, { method: 'PUT', headers, body: JSON.stringify(body) });
@@ -31,6 +31,7 @@ onRedis('live copy at the doors', (server) => {
     expect((await set({ value: 2 })).status).toBe(200);
     expect(await metrics()).toMatch(/^rookery_live_connected 0$/m);
     expect(await metrics()).toMatch(/^rookery_dual_write_failures_total 1$/m);
+    expect(stderr()).toMatch(new RegExp(`"endpoint":"127.0.0.1:${server().port}/0".*"Redis is away"`));
     await server().restart();
   });
 

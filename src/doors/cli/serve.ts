@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { createSecretFile, rootKeyName } from '../../folder.ts';
 import { administrator, ensureAdminToken } from '../../kernel/access/tokens.ts';
 import { invalid } from '../../kernel/errors.ts';
-import { openRookery, type RookeryOptions } from '../../rookery.ts';
+import { openRookery, type Rookery, type RookeryOptions } from '../../rookery.ts';
 import { tellDeaths, tidy } from '../../tidying.ts';
 import { Metrics } from '../http/metrics.ts';
 import { startServer } from '../http/server.ts';
@@ -73,6 +73,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       open: options.open ?? false,
       redis: rookery.store.live?.endpoint ?? null,
     });
+    tellOfRedis(rookery, log);
     const goOn = () =>
       rookery.store.upkeep
         .resume()
@@ -104,6 +105,15 @@ function keptFor(days: string | undefined): number | undefined {
   if (days === undefined) return undefined;
   if (/^[1-9]\d{0,4}$/.test(days)) return Number(days) * 86_400_000;
   throw invalid('keepEnded', 'a whole number of days, at least 1');
+}
+
+/** Writes go on without Redis, so that it is away has to be told. */
+function tellOfRedis({ store: { live } }: Rookery, log: Logger): void {
+  const endpoint = live?.endpoint;
+  live?.onState((state) => {
+    if (state === 'away') log.warn({ endpoint, reason: live.lastError }, 'Redis is away');
+    if (state === 'connected') log.info({ endpoint }, 'Redis is there');
+  });
 }
 
 /** Where the live copy is kept. Without a place there is nobody to wait for. */

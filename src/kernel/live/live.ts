@@ -69,6 +69,17 @@ export class Live implements Settling {
     return this.#parts.port.state;
   }
 
+  /** What went wrong last, until it is connected again; no credentials. */
+  get lastError(): string | undefined {
+    return this.#parts.port.lastError;
+  }
+
+  /** Hears of `state` now and of every change. */
+  onState(listener: (state: RedisState) => void): void {
+    this.#stops.push(this.#parts.port.onState(listener));
+    listener(this.state);
+  }
+
   get projects(): string[] {
     return [...this.#relays.keys()];
   }
