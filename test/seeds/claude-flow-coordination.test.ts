@@ -139,6 +139,25 @@ it('runs hooks without a shell, without secrets in their environment, and surviv
   expect(() => coordinatorOn(path, 'one', { agentProfile: shell })).toThrow('Invalid hook on_blocking_start');
 });
 
+it('counts a hook that cannot be started as one that failed, whatever it was to be told', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const failures: { hook: string; reason: string }[] = [];
+  const hooks = (program: string) => ({ agentProfile: { hooks: { on_signal_received: [program] } } });
+  const cases = [
+    { ...hooks('/bin/true'), currentTask: 'a\0b' },
+    { ...hooks('/bin/true'), currentTask: 'x'.repeat(300_000) },
+    hooks('/bin/true\0'),
+  ];
+  for (const more of cases) {
+    const one = coordinatorOn(path, 'one', more);
+    one.on('hook:failed', (failure) => failures.push(failure));
+    expect((await one.acknowledgeSignal(signalTo('one'))).status).toBe('received');
+    expect(one.getHookMetrics()).toMatchObject({ hooksExecuted: 1, hooksFailed: 1 });
+  }
+  const reasons = ['ERR_INVALID_ARG_VALUE', 'E2BIG', 'ERR_INVALID_ARG_VALUE'];
+  expect(failures.map(({ reason }) => reason)).toEqual(reasons.map((code) => `cannot be started: ${code}`));
+});
+
 it('stays shut down, and connects anew only where it is told to', async () => {
   const path = join(temporaryFolder(), 'loop.db');
   const one = coordinatorOn(path, 'one');

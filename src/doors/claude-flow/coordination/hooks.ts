@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
  * A program that is run when something happens to a coordinator: its name and arguments, as a list or as words between
@@ -88,22 +88,37 @@ function variablesOf(facts: Readonly<Record<string, string | number>>): Record<s
 }
 
 /** Why it failed; undefined when it did not. */
-function execute(
-  [program, ...parameters]: readonly string[],
+async function execute(
+  words: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
+  try {
+    return await endOf(begin(words, variables));
+  } catch (error) {
+    // Text that no program can be handed: with a NUL in it, or too long. By its code, as the message has that text in it.
+    return `cannot be started: ${(error as NodeJS.ErrnoException).code}`;
+  }
+}
+
+function begin(
+  [program, ...parameters]: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): ChildProcess {
   const inherited = allowed.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
+  return spawn(program!, parameters, {
+    env: { ...Object.fromEntries(inherited), ...variables },
+    stdio: 'ignore',
+    shell: false,
+    // A group of its own, so that what the program started ends with it.
+    detached: true,
+  });
+}
+
+function endOf(child: ChildProcess): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(program!, parameters, {
-      env: { ...Object.fromEntries(inherited), ...variables },
-      stdio: 'ignore',
-      shell: false,
-      // A group of its own, so that what the program started ends with it.
-      detached: true,
-    });
     const timer = setTimeout(() => endGroup(child.pid), limitMs);
     const finish = (failure: string | undefined) => {
       clearTimeout(timer);
