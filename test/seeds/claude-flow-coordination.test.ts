@@ -48,6 +48,26 @@ it('waits for acknowledgements that are still to come, and tells who is missing'
   expect(missing).toEqual([{ signalId: 'signal-1', missing: ['three'] }]);
 });
 
+it('has whoever is no target among the missing when the time is over, and others until then', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const [lead, one] = [coordinatorOn(path, 'lead'), coordinatorOn(path, 'one')];
+  const missing: unknown[] = [];
+  lead.on('timeout', (event) => missing.push(event.missing));
+  // The signal comes while it is waited for, and is not for the stranger.
+  const begun = performance.now();
+  const waiting = lead.waitForAcks(['one', 'stranger'], 'signal-1', 500);
+  const ack = await one.acknowledgeSignal(signalTo('one', 'two'));
+  expect([...(await waiting)]).toEqual([['one', ack]]);
+  expect(performance.now() - begun).toBeGreaterThan(490);
+  expect([...(await lead.waitForAcks(['stranger', 'one', 'two'], 'signal-1', 20))]).toEqual([['one', ack]]);
+  expect((await lead.waitForAcks(['stranger'], 'unheard-of', 20)).size).toBe(0);
+  expect(missing).toEqual([['stranger'], ['stranger', 'two'], ['stranger']]);
+  const cut = lead.waitForAcks(['stranger'], 'signal-1', 20_000);
+  const closed = expect(cut).rejects.toMatchObject({ code: 'CLOSED' });
+  await lead.shutdown();
+  await closed;
+});
+
 it('is woken by an acknowledgement of another process', async () => {
   const path = join(temporaryFolder(), 'loop.db');
   const lead = coordinatorOn(path, 'lead');

@@ -150,7 +150,7 @@ export class BlockingCoordinationManager extends Emitter {
 
   /**
    * The acknowledgements of these coordinators, by coordinator: all of them as soon as the last arrives, and those that
-   * came when the time (in milliseconds) is over. The signal may still be on its way.
+   * came when the time (in milliseconds) is over. The signal may still be on its way. Whoever is no target of it is missing.
    */
   async waitForAcks(
     coordinatorIds: readonly string[],
@@ -162,12 +162,29 @@ export class BlockingCoordinationManager extends Emitter {
     checkedCount('timeoutMs', timeoutMs);
     if (ids.length === 0) return new Map();
     await this.#hook('on_blocking_start', signalId, { waitingFor: ids.length });
-    const acks = await this.#await(signalId, ids, Math.min(timeoutMs, limits.waitMsMax));
+    const acks = await this.#gather(signalId, ids, Math.min(timeoutMs, limits.waitMsMax));
     const missing = ids.filter((id) => !acks.has(id));
     if (missing.length > 0) {
       this.emit('timeout', { signalId, missing });
       await this.#hook('on_blocking_timeout', signalId, { missing: missing.join(',') });
     }
+    return acks;
+  }
+
+  async #gather(signal: string, ids: readonly string[], waitMs: number): Promise<Map<string, SignalAck>> {
+    const until = performance.now() + waitMs;
+    const left = () => Math.max(0, Math.ceil(until - performance.now()));
+    try {
+      return await this.#await(signal, ids, waitMs);
+    } catch (error) {
+      if (!namesNoTarget(error)) throw error;
+    }
+    const session = await this.#sessions.get();
+    const known = await session.actors.invoke(signals.get, { agentId: this.coordinatorId }, { id: signal });
+    const targets = ids.filter((id) => known?.targets.some(({ agent }) => agent === id));
+    const acks = targets.length > 0 ? await this.#await(signal, targets, left()) : new Map();
+    // The others can never answer, and nobody is told that they were missing before the time is over.
+    await this.#sessions.pause(left());
     return acks;
   }
 
@@ -251,6 +268,11 @@ export function createBlockingCoordinationManager(
   config: BlockingCoordinationConfig,
 ): BlockingCoordinationManager {
   return new BlockingCoordinationManager(config);
+}
+
+/** Whether the store refused to wait for somebody whom the signal is not for. */
+function namesNoTarget(error: unknown): boolean {
+  return isRookeryError(error, 'INVALID_INPUT') && /^agents\.\d+$/.test(String(error.details['field']));
 }
 
 function checkedSignal(signal: CoordinationSignal): CoordinationSignal {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { Principal } from '../../../kernel/access/model.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -111,15 +112,15 @@ export class CoordinationSession {
 /** A session that opens when it is first needed, once however many need it. What is shut down stays so. */
 export class SessionOnDemand {
   readonly #config: CoordinationConfig;
+  readonly #closing = new AbortController();
   #opening: Promise<CoordinationSession> | undefined;
-  #closed = false;
 
   constructor(config: CoordinationConfig) {
     this.#config = config;
   }
 
   async get(): Promise<CoordinationSession> {
-    if (this.#closed) throw new RookeryError('CLOSED', 'it is shut down');
+    this.#assertOpen();
     this.#opening ??= CoordinationSession.open(this.#config).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
@@ -127,9 +128,19 @@ export class SessionOnDemand {
     return await this.#opening;
   }
 
+  /** Lets time pass, in milliseconds. Throws CLOSED where it is shut down meanwhile. */
+  async pause(durationMs: number): Promise<void> {
+    await setTimeout(durationMs, undefined, { signal: this.#closing.signal }).catch(() => {});
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw new RookeryError('CLOSED', 'it is shut down');
+  }
+
   /** Gives the database back. Safe to repeat. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     const session = await this.#opening?.catch(() => undefined);
     this.#opening = undefined;
     await session?.close();
