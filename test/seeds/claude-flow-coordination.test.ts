@@ -192,6 +192,18 @@ it('stays shut down, and connects anew only where it is told to', async () => {
   expect(await signals.signalExists('b')).toBe(false);
 });
 
+it('does not open a memory manager again that was shut down', async () => {
+  const cfnMemoryManager = new CFNLoopMemoryManager({
+    swarmId: 's',
+    sqliteDbPath: join(temporaryFolder(), 'loop.db'),
+  });
+  await cfnMemoryManager.initialize();
+  await cfnMemoryManager.shutdown();
+  const one = new BlockingCoordinationManager({ coordinatorId: 'one', cfnMemoryManager });
+  await expect(one.initialize()).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(() => cfnMemoryManager.session()).toThrow('not initialized');
+});
+
 it('counts iterations and forgets what it processed', () => {
   const one = coordinatorOn(join(temporaryFolder(), 'loop.db'), 'one');
   expect([one.incrementIteration(), one.incrementIteration(), one.getCurrentIteration()]).toEqual([1, 2, 2]);

@@ -148,10 +148,7 @@ export class SessionOnDemand {
 }
 
 async function openStore({ cfnMemoryManager, ...config }: CoordinationConfig): Promise<SharedStore> {
-  if (cfnMemoryManager) {
-    await cfnMemoryManager.initialize();
-    return cfnMemoryManager.session().store.share();
-  }
+  if (cfnMemoryManager) return await cfnMemoryManager.share();
   const { redisClient: redis, encryptionKey, clock } = config;
   const dbPath = config.dbPath ?? (process.env['SQLITE_DB_PATH'] || defaultPath);
   const rookery = { ...(redis && { redis }), ...(clock && { clock }) };

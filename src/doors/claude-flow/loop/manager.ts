@@ -1,9 +1,11 @@
 import * as loop from '../../../domains/loop/operations.ts';
 import { systemClock } from '../../../kernel/clock.ts';
+import { RookeryError } from '../../../kernel/errors.ts';
 import { DualWrite, type DualWriteMetrics } from '../../../kernel/live/dual-write.ts';
 import type { Mutation } from '../../../kernel/operation.ts';
 import { Emitter } from '../emitter.ts';
 import type { Role, RoleName, RoleOptions } from '../roles.ts';
+import type { SharedStore } from '../store.ts';
 import { type CFNLoopMemoryConfig, keepingOf, type MemoryOptions } from './options.ts';
 import { LoopSession } from './session.ts';
 
@@ -31,6 +33,7 @@ export class CFNLoopMemoryManager extends Emitter {
   readonly config: CFNLoopMemoryConfig;
   #opening: Promise<LoopSession> | undefined;
   #session: LoopSession | undefined;
+  #shutDown = false;
 
   constructor(config: CFNLoopMemoryConfig) {
     super('CFNLoopMemoryManager', config);
@@ -39,6 +42,7 @@ export class CFNLoopMemoryManager extends Emitter {
 
   /** Opens the database, making it where there is none. A wrong key is refused here. Safe to repeat. */
   async initialize(): Promise<void> {
+    this.#shutDown = false;
     this.#opening ??= this.#open();
     await this.#opening;
   }
@@ -62,8 +66,19 @@ export class CFNLoopMemoryManager extends Emitter {
     throw new Error('SQLite database not initialized');
   }
 
+  /**
+   * The store, for one more user of this door, opened where nobody has yet. Throws CLOSED after `shutdown`: nobody would
+   * close it again.
+   */
+  async share(): Promise<SharedStore> {
+    if (this.#shutDown) throw new RookeryError('CLOSED', 'the cfnMemoryManager is shut down');
+    await this.initialize();
+    return this.session().store.share();
+  }
+
   /** Finishes what is queued and gives the database back; the Redis client stays the program's. Safe to repeat. */
   async shutdown(): Promise<void> {
+    this.#shutDown = true;
     const session = await this.#opening?.catch(() => undefined);
     if (!session || session !== this.#session) return;
     this.#opening = undefined;
