@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { RecentIds } from '../../src/doors/claude-flow/coordination/recent.ts';
 import {
   BlockingCoordinationManager,
   BlockingCoordinationSignals,
@@ -99,6 +100,20 @@ it('acknowledges for nobody else, and nothing that is not addressed to it [SG-x1
   await coordinatorOn(path, 'one').acknowledgeSignal(signalTo('one'));
   await expect(stranger.acknowledgeSignal(signalTo('one', 'stranger'))).rejects.toThrow(/not found/);
   expect(await stranger.getAck('signal-1')).toBeNull();
+});
+
+it('says that the source of a signal does not acknowledge it, whoever else is to [SG-x4]', async () => {
+  const path = join(temporaryFolder(), 'loop.db');
+  const signal = signalTo('lead', 'one');
+  const wrong = 'Signal signal-1 is from lead itself: its source is no target of it';
+  await expect(coordinatorOn(path, 'lead').acknowledgeSignal(signal)).rejects.toThrow(wrong);
+  expect(await coordinatorOn(path, 'one').acknowledgeSignal(signal)).toMatchObject({ status: 'received' });
+});
+
+it('remembers so many processed signals and no more', () => {
+  const recent = new RecentIds(2);
+  for (const id of ['a', 'b', 'a', 'c']) recent.add(id);
+  expect([...recent]).toEqual(['a', 'c']);
 });
 
 it('names the variable when there is no secret, and says how to make a good one', async () => {
@@ -280,5 +295,10 @@ it('says what is wrong with an id, and that it is not connected', async () => {
     'receiverId exceeds maximum length of 64 characters (got 65)',
   );
   await expect(signals.sendSignal('a', 'a', SignalType.ERROR, 0)).rejects.toThrow('Signal delivery failed: ');
-  expect(signals.getStatistics()).toMatchObject({ signalsSent: 0, errors: 1 });
+  const cyclic: Record<string, unknown> = {};
+  cyclic['self'] = cyclic;
+  await expect(signals.sendSignal('a', 'b', SignalType.ERROR, 0, cyclic)).rejects.toThrow(
+    'Signal delivery failed: ',
+  );
+  expect(signals.getStatistics()).toMatchObject({ signalsSent: 0, errors: 2 });
 });

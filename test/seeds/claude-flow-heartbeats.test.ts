@@ -47,6 +47,9 @@ it('warns, tells a death once however many monitors look, and brings back who is
   expect(record).toMatchObject({ coordinatorId: 'c-1', iteration: 7, metadata: { phase: 'auth' } });
   expect(await first.getHeartbeat('c-1')).toEqual(record);
   expect(await first.checkHeartbeatFreshness('c-1')).toBe(0);
+  await expect(first.registerHeartbeat('c-1', 8, null as never)).rejects.toThrow(
+    'metadata must be an object',
+  );
   expect(await first.getHeartbeat('unknown')).toBeNull();
   expect(first.getHealthStatus('unknown')).toBe('healthy');
   const errors: unknown[] = [];

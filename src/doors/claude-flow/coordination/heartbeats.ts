@@ -88,6 +88,8 @@ export class HeartbeatWarningSystem extends Monitor {
   ): Promise<HeartbeatRecord> {
     const id = checkedId('coordinatorId', coordinatorId);
     checkedCount('iteration', iteration);
+    if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
+      throw new Error('metadata must be an object with phase, agentCount and status, or be left out');
     const session = await this.sessions.get();
     const { swarmId } = session.actors.place;
     const input = { id, iteration, phase: metadata.phase, metadata };

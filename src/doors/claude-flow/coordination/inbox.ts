@@ -90,10 +90,10 @@ export class BlockingCoordinationSignals {
     checkedId('senderId', senderId);
     checkedId('receiverId', receiverId);
     checkedCount('iteration', iteration);
-    const messageId = messageIdOf({ senderId, receiverId, type, iteration, payload });
     const timeoutMs = Math.min(this.#ttlSeconds * 1000, limits.deadlineMsMax);
     const input = { type, targets: [receiverId], payload, iteration, timeoutMs };
     try {
+      const messageId = messageIdOf({ senderId, receiverId, type, iteration, payload });
       await session.actors.principal({ agentId: receiverId });
       const once = this.#config.enableIdempotency === false ? undefined : messageId;
       const { output, replayed } = await session.write(signals.send, senderId, input, once);

@@ -12,6 +12,7 @@ import {
 } from './acknowledgements.ts';
 import { type AgentProfile, type HookMetrics, type HookName, Hooks } from './hooks.ts';
 import { checkedCount, checkedId } from './ids.ts';
+import { RecentIds } from './recent.ts';
 import { type CoordinationConfig, type CoordinationSession, SessionOnDemand } from './session.ts';
 
 export interface BlockingCoordinationConfig extends CoordinationConfig, Logging {
@@ -33,6 +34,8 @@ const defaultWaitMs = 30_000;
 const dayMs = 86_400_000;
 const retryNoteSeconds = 600;
 const failedNoteSeconds = 3600;
+/** Signals that an object knows to have processed: at most a megabyte of ids. */
+const processedKept = 10_000;
 
 /**
  * Seed 000's coordinator: acknowledges signals, once and signed, and waits for those of others. The database is written
@@ -46,7 +49,7 @@ export class BlockingCoordinationManager extends Emitter {
   readonly #sessions: SessionOnDemand;
   readonly #keys: AckKeys;
   readonly #hooks: Hooks;
-  readonly #processed = new Set<string>();
+  readonly #processed = new RecentIds(processedKept);
   readonly #audit = { auditLogsWritten: 0, auditLogsFailed: 0 };
   #iteration = 0;
 
@@ -82,6 +85,8 @@ export class BlockingCoordinationManager extends Emitter {
     const { signalId, source } = checkedSignal(signal);
     if (!signal.targets.includes(this.coordinatorId))
       throw new Error(`Signal ${signalId} is not addressed to ${this.coordinatorId}`);
+    if (source === this.coordinatorId)
+      throw new Error(`Signal ${signalId} is from ${source} itself: its source is no target of it`);
     await this.#hook('on_signal_received', signalId, { signalType: signal.type, source });
     try {
       const ack = (await this.getAck(signalId)) ?? (await this.#acknowledge(signal));
@@ -239,7 +244,10 @@ export class BlockingCoordinationManager extends Emitter {
     this.#processed.clear();
   }
 
-  /** Removes the copies of this coordinator's acknowledgements from Redis. The acknowledgements themselves are evidence. */
+  /**
+   * Removes the copies of the last 10,000 acknowledgements of this object from Redis; older ones go when their hour is
+   * over. The acknowledgements themselves are evidence.
+   */
   async cleanup(): Promise<void> {
     const session = await this.#sessions.get();
     for (const signalId of this.#processed)
