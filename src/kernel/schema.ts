@@ -61,6 +61,19 @@ export const expiresAt = z
   .optional()
   .describe('When it ends, in place of "ttl"');
 
+const dayMs = 86_400_000;
+
+/** How long what is forgotten must be over. */
+export const olderThanMs = (days: number) =>
+  z
+    .int('a whole number of milliseconds')
+    .min(0, 'at least 0')
+    .default(days * dayMs)
+    .describe(`How long they must be over; ${days} days when left out`);
+
+/** What one call of pruning did: a page. */
+export const pruned = z.object({ pruned: z.int(), more: z.boolean() });
+
 /** Where a page ended; empty for the beginning. */
 export const cursor = z
   .string('text')

@@ -247,21 +247,15 @@ export const cancel = mutation({
   },
 });
 
-const monthMs = 30 * 86_400_000;
-
 export const prune = mutation({
   name: 'locks.prune',
   summary: 'Forget leases that ended long ago',
   description: 'Their ledger entries stay. Forgets a page; "more" says whether to call again.',
   input: z.strictObject({
-    olderThanMs: z
-      .int('a whole number of milliseconds')
-      .min(0, 'at least 0')
-      .default(monthMs)
-      .describe('How long they must be over; 30 days when left out'),
+    olderThanMs: schema.olderThanMs(30),
     limit: schema.limit,
   }),
-  output: z.object({ pruned: z.int(), more: z.boolean() }),
+  output: schema.pruned,
   access: 'admin',
   route: 'POST /api/v1/leases-prune',
   *run(context, { olderThanMs, limit }) {

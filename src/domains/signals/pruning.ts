@@ -1,11 +1,9 @@
 import type { WriteContext } from '../../kernel/context.ts';
+import { forgetPage } from '../../kernel/pruning.ts';
 import type { Work } from '../../kernel/work.ts';
 import { answerSubjectOf } from './answering.ts';
 import { subjectOf } from './signals.ts';
 import { dropSignal, endedBefore, type SignalRow, targetsOf } from './statements.ts';
-
-/** Entries that one call may append: each signal has one, and each target that answered. */
-const entriesMax = 5000;
 
 /** Forgets signals that ended before a time, oldest first. */
 export function* prunePage(
@@ -14,13 +12,7 @@ export function* prunePage(
   limit: number,
 ): Work<{ pruned: number; more: boolean }> {
   const rows = yield* endedBefore(context.project, before, limit);
-  let [pruned, entries] = [0, 0];
-  for (const row of rows) {
-    entries += yield* forget(context, row);
-    pruned++;
-    if (entries >= entriesMax) break;
-  }
-  return { pruned, more: pruned < rows.length || rows.length === limit };
+  return yield* forgetPage(rows, limit, (row) => forget(context, row));
 }
 
 function* forget(context: WriteContext, row: SignalRow): Work<number> {

@@ -314,19 +314,13 @@ export const sweep = mutation({
   },
 });
 
-const quarterMs = 90 * 86_400_000;
-
 export const prune = mutation({
   name: 'tasks.prune',
   summary: 'Forget tasks that ended long ago, with their attempts and references to artifacts',
   description:
     'Completed, cancelled and failed ones, dead letters included; none that another task still waits for. Their ledger entries stay. Looks at a page; call again with "nextCursor" until it is null.',
   input: z.strictObject({
-    olderThanMs: z
-      .int('a whole number of milliseconds')
-      .min(0, 'at least 0')
-      .default(quarterMs)
-      .describe('How long they must be over; 90 days when left out'),
+    olderThanMs: schema.olderThanMs(90),
     limit: schema.limit,
     cursor: schema.cursor,
   }),

@@ -1,5 +1,6 @@
 import type { WriteContext } from '../../kernel/context.ts';
 import { invalid } from '../../kernel/errors.ts';
+import { entriesMax } from '../../kernel/pruning.ts';
 import type { Work } from '../../kernel/work.ts';
 import { artifactsOf, dropArtifact } from './artifact-statements.ts';
 import { dropEdgesOf, isAwaited, settleEdgesOn } from './graph/statements.ts';
@@ -11,8 +12,6 @@ import { attemptsOf, dropAttempts, dropTask, type TaskRow, tasksOfStatus } from 
 
 /** Forgetting tasks that are over, with their failed attempts and the references to their artifacts. */
 
-/** Entries that one call may append, about: each task has one, and each of its attempts and artifacts. */
-const entriesMax = 5000;
 const pageSize = 500;
 const deleted = { revision: [1, 2], facts: { deleted: 1 } } as const;
 

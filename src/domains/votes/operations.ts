@@ -237,21 +237,15 @@ export const sweep = mutation({
   },
 });
 
-const quarterMs = 90 * 86_400_000;
-
 export const prune = mutation({
   name: 'votes.prune',
   summary: 'Forget votes that ended long ago',
   description: 'Their ledger entries stay. Forgets a page; "more" says whether to call again.',
   input: z.strictObject({
-    olderThanMs: z
-      .int('a whole number of milliseconds')
-      .min(0, 'at least 0')
-      .default(quarterMs)
-      .describe('How long they must be over; 90 days when left out'),
+    olderThanMs: schema.olderThanMs(90),
     limit: schema.limit,
   }),
-  output: z.object({ pruned: z.int(), more: z.boolean() }),
+  output: schema.pruned,
   access: 'admin',
   route: 'POST /api/v1/votes-prune',
   *run(context, { olderThanMs, limit }) {

@@ -1,11 +1,9 @@
 import type { WriteContext } from '../../kernel/context.ts';
+import { forgetPage } from '../../kernel/pruning.ts';
 import type { Work } from '../../kernel/work.ts';
 import { ballotSubjectOf, hasVoted } from './casting.ts';
 import { electorsOf, subjectOf } from './proposals.ts';
 import { dropProposal, endedBefore, type ProposalRow } from './statements.ts';
-
-/** Entries that one call may append: each proposal has one, and each ballot. */
-const entriesMax = 5000;
 
 /** Forgets votes that ended before a time, oldest first. */
 export function* prunePage(
@@ -14,13 +12,7 @@ export function* prunePage(
   limit: number,
 ): Work<{ pruned: number; more: boolean }> {
   const rows = yield* endedBefore(context.project, before, limit);
-  let [pruned, entries] = [0, 0];
-  for (const row of rows) {
-    entries += yield* forget(context, row, { deleted: 1 });
-    pruned++;
-    if (entries >= entriesMax) break;
-  }
-  return { pruned, more: pruned < rows.length || rows.length === limit };
+  return yield* forgetPage(rows, limit, (row) => forget(context, row, { deleted: 1 }));
 }
 
 /** Removes a proposal with its ballots; one entry for each. */
