@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/processes.ts';
 describe('agents of the system', () => {
   it('registers, changes and lists agents as the seed shows them [CF-C22]', async () => {
     const system = await systemAlone();
-    const registry = system.agentRegistry!;
+    const registry = system.agentRegistry;
     const told: string[] = [];
     for (const event of ['agentRegistered', 'agentUpdated', 'agentUnregistered', 'metricsUpdated', 'cleanup'])
       registry.on(event, () => told.push(event));
@@ -48,8 +48,8 @@ describe('agents of the system', () => {
 
   it('lets a team read what its members write, and nobody outside [CF-C27]', async () => {
     const system = await systemAlone();
-    const registry = system.agentRegistry!;
-    const memory = system.memoryAdapter!;
+    const registry = system.agentRegistry;
+    const memory = system.memoryAdapter;
     const [one, two, three] = await Promise.all(
       ['One', 'Two', 'Three'].map((name) => registry.registerAgent({ name })),
     );
@@ -81,7 +81,7 @@ describe('agents of the system', () => {
 
   it('answers questions about permissions, and opens no data by them [CF-C22] [CF-R08] [CF-R13] [CF-R15]', async () => {
     const system = await systemAlone();
-    const memory = system.memoryAdapter!;
+    const memory = system.memoryAdapter;
     await system.registerAgent({ id: 'a', capabilities: ['execute', 'admin'] });
     await memory.set('secret', 1, { agentId: 'b', aclLevel: 1 });
     const may = (resource: string, action: string, level?: number) =>
@@ -101,11 +101,11 @@ describe('agents of the system', () => {
     expect(await may('memory', 'execute', 1)).toBe(false);
     expect(await memory.get('secret', { agentId: 'a' })).toBeNull();
     // What was kept does not survive a change, here or elsewhere.
-    await system.agentRegistry!.revokePermission(permission.id);
+    await system.agentRegistry.revokePermission(permission.id);
     expect(await may('memory', 'execute')).toBe(false);
-    await system.agentRegistry!.unregisterAgent('a');
+    await system.agentRegistry.unregisterAgent('a');
     expect(await may('memory', 'read')).toBe(false);
-    expect(system.agentRegistry!.getMetrics()).toMatchObject({ cacheHits: expect.any(Number) });
+    expect(system.agentRegistry.getMetrics()).toMatchObject({ cacheHits: expect.any(Number) });
   });
 
   it('takes an agent of another swarm in beside its own', async () => {
@@ -115,17 +115,17 @@ describe('agents of the system', () => {
       await systemAlone({ dbPath, swarmId: 's2' }),
     ];
     await one.registerAgent({ id: 'a', name: 'A' });
-    await expect(two.memoryAdapter!.set('k', 2, { agentId: 'a', aclLevel: 3 })).rejects.toThrow(
+    await expect(two.memoryAdapter.set('k', 2, { agentId: 'a', aclLevel: 3 })).rejects.toThrow(
       'Access denied',
     );
     expect(await two.registerAgent({ id: 'a' })).toMatchObject({ name: 'A', swarmId: 's1' });
-    await two.memoryAdapter!.set('k', 2, { agentId: 'a', aclLevel: 3 });
-    await one.memoryAdapter!.set('k', 1, { agentId: 'a', aclLevel: 3 });
+    await two.memoryAdapter.set('k', 2, { agentId: 'a', aclLevel: 3 });
+    await one.memoryAdapter.set('k', 1, { agentId: 'a', aclLevel: 3 });
     const read = (agentId: string) =>
-      [one, two].map(({ memoryAdapter }) => memoryAdapter!.get('k', { agentId, aclLevel: 3 }));
+      [one, two].map(({ memoryAdapter }) => memoryAdapter.get('k', { agentId, aclLevel: 3 }));
     expect(await Promise.all(read('a'))).toEqual([1, 2]);
     await two.registerAgent({ id: 'b' });
-    expect(await two.memoryAdapter!.get('k', { agentId: 'b' })).toBe(2);
+    expect(await two.memoryAdapter.get('k', { agentId: 'b' })).toBe(2);
   });
 
   it('makes nobody inactive who works or stands for a role, and lets a system in again that was silent', async () => {
@@ -133,16 +133,16 @@ describe('agents of the system', () => {
     const dbPath = join(temporaryFolder(), 'swarm-memory.db');
     const other = await systemAlone({ dbPath, clock, agentId: 'other' });
     const one = await systemAlone({ dbPath, clock, agentId: 'one' });
-    const { rookery } = (await one.memoryManager!.session()).store;
-    for (const agentId of ['works', 'silent']) await one.memoryAdapter!.set('k', 1, { agentId });
+    const { rookery } = (await one.memoryManager.session()).store;
+    for (const agentId of ['works', 'silent']) await one.memoryAdapter.set('k', 1, { agentId });
     for (let i = 0; i < 3; i++) {
       clock.pass(1_500_000, rookery);
-      await one.memoryAdapter!.get('k', { agentId: 'works' });
+      await one.memoryAdapter.get('k', { agentId: 'works' });
       await one.listAgents();
     }
-    expect(await one.agentRegistry!.cleanupInactiveAgents()).toEqual(['other', 'silent']);
-    expect(await one.memoryAdapter!.get('k', { agentId: 'works' })).toBe(1);
-    await one.memoryAdapter!.set('k', 1, { agentId: 'product-owner', aclLevel: 5 });
+    expect(await one.agentRegistry.cleanupInactiveAgents()).toEqual(['other', 'silent']);
+    expect(await one.memoryAdapter.get('k', { agentId: 'works' })).toBe(1);
+    await one.memoryAdapter.set('k', 1, { agentId: 'product-owner', aclLevel: 5 });
     await expect(other.listAgents()).rejects.toThrow('Access denied');
     await other.gracefulShutdown();
     const again = await systemAlone({ dbPath, clock, agentId: 'other' });
@@ -150,7 +150,7 @@ describe('agents of the system', () => {
   });
 
   it('registers nothing of what it refuses, and names who is missing', async () => {
-    const registry = (await systemAlone()).agentRegistry!;
+    const registry = (await systemAlone()).agentRegistry;
     await expect(registry.registerAgent({ id: 'a', status: 'odd' as never })).rejects.toThrow(
       'status: one of',
     );
@@ -163,7 +163,7 @@ describe('agents of the system', () => {
 
   it('appoints, and exports and imports what it knows', async () => {
     const system = await systemAlone();
-    const registry = system.agentRegistry!;
+    const registry = system.agentRegistry;
     await registry.registerAgent({ id: 'lead', name: 'Lead' });
     await registry.grantRole('lead', 'coordinator', { reason: 'leads' });
     await registry.registerAgent({ id: 'b' });
@@ -178,14 +178,14 @@ describe('agents of the system', () => {
     await registry.grantPermission('b', 'task', 3, ['execute']);
     const state = JSON.parse(JSON.stringify(await registry.exportState()));
     const other = await systemAlone();
-    await other.agentRegistry!.importState(state);
-    await other.agentRegistry!.importState(state);
-    const again = await other.agentRegistry!.exportState();
+    await other.agentRegistry.importState(state);
+    await other.agentRegistry.importState(state);
+    const again = await other.agentRegistry.exportState();
     expect(again.teams).toMatchObject([{ id: 'red', leaderId: 'lead', members: ['b', 'lead'] }]);
     expect(again.agents.map(({ id }) => id)).toEqual(state.agents.map(({ id }: { id: string }) => id));
     expect(again.permissions).toHaveLength(1);
     expect(await other.hasPermission('b', 'task', 'execute')).toBe(true);
     const elsewhere = await systemAlone({ swarmId: 'elsewhere' });
-    await expect(elsewhere.agentRegistry!.importState(state)).rejects.toThrow('State swarm ID mismatch');
+    await expect(elsewhere.agentRegistry.importState(state)).rejects.toThrow('State swarm ID mismatch');
   });
 });

@@ -102,6 +102,22 @@ it('acknowledges for nobody else, and nothing that is not addressed to it [SG-x1
   expect(await stranger.getAck('signal-1')).toBeNull();
 });
 
+it('takes the printed signal as the compiler understands it, and no type that the seed does not have', async () => {
+  const coordinator = coordinatorOn(join(temporaryFolder(), 'loop.db'), 'coordinator-1');
+  const signal = {
+    signalId: 'signal-123',
+    type: 'completion',
+    source: 'coordinator-2',
+    targets: ['coordinator-1'],
+    timestamp: Date.now(),
+  };
+  const ack = await coordinator.acknowledgeSignal(signal);
+  expect(ack.metadata).toMatchObject({ signalType: 'completion' });
+  await expect(coordinator.acknowledgeSignal({ ...signal, type: 'x' })).rejects.toThrow(
+    'type must be one of completion, retry, validation, error',
+  );
+});
+
 it('says that the source of a signal does not acknowledge it, whoever else is to [SG-x4]', async () => {
   const path = join(temporaryFolder(), 'loop.db');
   const signal = signalTo('lead', 'one');

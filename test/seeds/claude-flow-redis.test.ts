@@ -76,7 +76,7 @@ onRedis('the system with Redis', (server) => {
     const published: string[] = [];
     await listener.psubscribe('*');
     listener.on('pmessage', (_, __, message) => published.push(message));
-    await one.memoryAdapter!.set('the-key', 'the-secret', { agentId: 'a', aclLevel: 1 });
+    await one.memoryAdapter.set('the-key', 'the-secret', { agentId: 'a', aclLevel: 1 });
     const coordinator = one.redisCoordinator!;
     await coordinator.broadcastMemoryOperation('set', 'the-key', { value: 'the-secret', aclLevel: 1 });
     await coordinator.broadcastMemoryOperation('set', 'open', { value: 'the-secret', aclLevel: 3 });
@@ -84,7 +84,7 @@ onRedis('the system with Redis', (server) => {
     expect(published.join('\n')).not.toMatch(/the-secret|the-key/);
     expect(published.join('\n')).toContain('"open"');
     // Anybody can publish.
-    const { store } = await one.memoryManager!.session();
+    const { store } = await one.memoryManager.session();
     const from = (senderId: string) => ({ swarmId: 's3', senderId });
     const channel = 'swarm:s3:coordination';
     const request = (sender: string) => envelopeOf(from(sender), channel, { type: 'shutdown_request' }, {});
@@ -110,7 +110,7 @@ onRedis('the system with Redis', (server) => {
         redisConfig: { port: server().port },
         swarmId: 's3',
         agentId: 'system',
-        memoryManager: one.memoryManager!,
+        memoryManager: one.memoryManager,
       },
     });
     await keeper.initialize();

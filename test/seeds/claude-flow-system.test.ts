@@ -61,6 +61,7 @@ describe('the system without Redis', () => {
     await expect(system.requestConsensus('a', 'task')).rejects.toThrow('Redis coordinator not initialized');
     await expect(system.runBenchmarks()).rejects.toThrow('Performance monitoring not enabled');
     expect(() => system.createMemoryAdapter()).toThrow('Memory manager not initialized');
+    expect(() => system.memoryAdapter).toThrow('Memory adapter not initialized');
     expect((await system.getSystemMetrics()).isInitialized).toBe(false);
     const begun = await systemAlone({ enablePerformanceMonitoring: false });
     expect(await begun.initialize()).toBe(begun);
@@ -103,8 +104,8 @@ describe('the system without Redis', () => {
         })
         .on(event, () => heard.push(event));
     await system.initialize();
-    await system.memoryAdapter!.set('k', 1, { agentId: 'a' });
-    expect(await system.memoryAdapter!.get('k', { agentId: 'a' })).toBe(1);
+    await system.memoryAdapter.set('k', 1, { agentId: 'a' });
+    expect(await system.memoryAdapter.get('k', { agentId: 'a' })).toBe(1);
     expect((await system.registerAgent({ id: 'b' })).id).toBe('b');
     await system.gracefulShutdown();
     const all = ['agentRegistered', 'initialized', 'memoryOperation', 'memoryOperation', 'agentRegistered'];
@@ -138,14 +139,14 @@ describe('the system without Redis', () => {
       swarmId: 'option',
       redisConfig: { host: 'redis.example', port: 1 },
     });
-    await system.memoryAdapter!.set('k', 'v'.repeat(50));
+    await system.memoryAdapter.set('k', 'v'.repeat(50));
     expect(await system.getMemoryStats()).toMatchObject({ compressed_entries: 1 });
     await expect(system.runBenchmarks()).rejects.toThrow('Performance monitoring not enabled');
     await system.gracefulShutdown();
     const dbPath = join(folder, 'environment.db');
     const [wrong, right] = ['another key of length', 'your-32-byte-encryption-key'];
     await expect(systemAlone({ dbPath, encryptionKey: wrong })).rejects.toMatchObject({ code: 'WRONG_KEY' });
-    expect(await (await systemAlone({ dbPath, encryptionKey: right })).memoryAdapter!.get('k')).toHaveLength(
+    expect(await (await systemAlone({ dbPath, encryptionKey: right })).memoryAdapter.get('k')).toHaveLength(
       50,
     );
     process.env['REDIS_PORT'] = 'six';
@@ -188,7 +189,7 @@ describe('the system without Redis', () => {
     for (const [object, methods] of named)
       for (const method of methods.split(' '))
         expect((object as Record<string, unknown>)[method], method).toBeTypeOf('function');
-    await system.memoryAdapter!.set('k', 1);
+    await system.memoryAdapter.set('k', 1);
     const { backupFile, registryFile } = await system.backup(join(temporaryFolder(), 'copy.db'));
     expect(registryFile).toBe(`${backupFile}-registry.json`);
     expect(statSync(backupFile).size).toBeGreaterThan(1000);

