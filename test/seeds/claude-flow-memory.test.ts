@@ -243,8 +243,15 @@ it('sets several from a map, for as long as its manager says', async () => {
   expect(await store.mset(new Map([['a', 1]]))).toHaveLength(1);
   await store.getset('b', 2);
   expect(await store.mget(['a', 'b'])).toEqual([1, 2]);
-  clock.advance(61_000);
-  expect(await store.keys()).toEqual([]);
+  await store.set('ever', 1, { ttl: 0 });
+  clock.advance(30_000);
+  for (const key of ['a', 'new', 'ever']) await store.incr(key);
+  await store.append('text', 'x');
+  clock.advance(31_000);
+  expect((await store.keys()).sort()).toEqual(['ever', 'new', 'text']);
+  await store.append('text', 'y');
+  clock.advance(30_000);
+  expect(await store.keys()).toEqual(['ever']);
 });
 
 it('does what the adapter of the seed documents, in one namespace', async () => {

@@ -12,6 +12,7 @@ import * as model from './model.ts';
 interface Rewrite extends items.Address {
   readonly level: NonNullable<items.Address['level']>;
   readonly ttl?: number | undefined;
+  readonly initialTtl?: number | undefined;
   readonly encrypt?: boolean | undefined;
   readonly compress?: boolean | undefined;
   readonly type?: model.Type | undefined;
@@ -31,6 +32,7 @@ function* rewrite(
   const alive = current && items.isLive(current, context.now) ? current : undefined;
   const old: unknown = alive && JSON.parse(yield* items.contentOf(context, alive));
   const { field, value } = next(old);
+  const ttl = input.ttl ?? (alive ? undefined : input.initialTtl);
   return yield* items.write(context, current, {
     namespace: input.namespace,
     key: input.key,
@@ -39,13 +41,20 @@ function* rewrite(
     encrypt: input.encrypt ?? items.staysEncrypted(alive),
     compress: input.compress,
     type: input.type,
-    expiresAt: input.ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(input.ttl, context.now),
+    expiresAt: ttl === undefined ? (alive?.expires_at ?? null) : model.expiryOf(ttl, context.now),
   });
 }
 
-const counterInput = {
+const rewriting = {
   ...model.address,
   ...model.writing,
+  initialTtl: model.ttl
+    .optional()
+    .describe('Seconds to live of a key that was not there, where "ttl" says nothing; 0 for ever'),
+};
+
+const counterInput = {
+  ...rewriting,
   by: z.number('a number').default(1).describe('By how much'),
 };
 const counterOutput = z.object({ value: z.number(), revision: z.int() });
@@ -103,8 +112,7 @@ export const append = mutation({
   summary: 'Append to a text; a missing key starts empty',
   description: 'Needs the right to read what it changes.',
   input: z.strictObject({
-    ...model.address,
-    ...model.writing,
+    ...rewriting,
     text: z.string('text').max(limits.valueBytes, `at most ${limits.valueBytes} characters`),
   }),
   output: z.object({ length: z.int(), revision: z.int() }),

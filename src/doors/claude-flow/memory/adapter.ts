@@ -184,9 +184,13 @@ export class MemoryStoreAdapter extends Emitter {
     return await this.incrby(key, -1, options);
   }
 
-  /** A missing key counts from 0. What holds no number is refused and stays. */
+  /**
+   * A missing key counts from 0, and lives as long as one that is set. One that is there keeps its time. What holds no
+   * number is refused and stays.
+   */
   async incrby(key: string, by: number, options: MemorySetOptions = {}): Promise<number> {
-    return (await this.#rewrite(memory.incr, key, options, { by })).value;
+    const initialTtl = this.#ttlOf({});
+    return (await this.#rewrite(memory.incr, key, options, { by, initialTtl })).value;
   }
 
   async decrby(key: string, by: number, options: MemorySetOptions = {}): Promise<number> {
@@ -208,9 +212,10 @@ export class MemoryStoreAdapter extends Emitter {
     return item ? item.value : null;
   }
 
-  /** The new length. */
+  /** The new length. A missing key starts empty, and lives as long as one that is set. */
   async append(key: string, text: string, options: MemorySetOptions = {}): Promise<number> {
-    return (await this.#rewrite(memory.append, key, options, { text })).length;
+    const initialTtl = this.#ttlOf({});
+    return (await this.#rewrite(memory.append, key, options, { text, initialTtl })).length;
   }
 
   async strlen(key: string, options: MemoryCallOptions = {}): Promise<number> {
