@@ -15,6 +15,12 @@ export function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** What one of the things is called that an operation is about: `task` for `tasks.get`. */
+export function nounOf(operationName: string): string {
+  const [plural = ''] = operationName.split('.');
+  return plural.replace(/([^s])s$/, '$1');
+}
+
 const same: Translate = (value) => value;
 
 /** Code to door, for answers. */

@@ -164,6 +164,8 @@ describe('bad input', () => {
   it('answers unknown paths with 404 and wrong methods with 405', async () => {
     const { call } = await testServer();
     expect(await call('GET', '/api/v1/nothing')).toMatchObject({ status: 404, body: { error: 'Not found' } });
+    const task = await call('GET', '/api/v1/tasks/none');
+    expect(task).toMatchObject({ status: 404, body: { detail: 'task not found' } });
     expect((await call('OPTIONS', '/api/v1/nothing')).status).toBe(200);
     expect(await call('PATCH', '/api/v1/memory/default/k', {})).toMatchObject({
       status: 405,

@@ -127,6 +127,8 @@ export const complete = mutation({
   *run(context, { id, result }) {
     yield* context.identity();
     const row = yield* missionRows.byId(context.project, id);
+    // What came of it stands.
+    if (row?.status === 'completed') model.moveMission(row.status, 'completed');
     return row ? missionOf(yield* change(context, row, { status: 'completed', result })) : null;
   },
 });

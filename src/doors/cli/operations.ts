@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { notFound } from '../../kernel/errors.ts';
 import type { Operation } from '../../kernel/operation.ts';
 import { operations } from '../../operations.ts';
-import { fenceFromText, fieldsOf, kindOf, snakeCase, toDoor, valueFromText } from '../naming.ts';
+import { fenceFromText, fieldsOf, kindOf, nounOf, snakeCase, toDoor, valueFromText } from '../naming.ts';
 import { Output } from './output.ts';
 import { type GlobalOptions, openSession } from './session.ts';
 
@@ -72,7 +72,7 @@ async function run(
   const key = options['idempotencyKey'] as string | undefined;
   const fence = options['fence'] === undefined ? undefined : fenceFromText(String(options['fence']));
   const answer = await session.call(operation, input, { idempotencyKey: key, fence });
-  if (answer === null) throw notFound(operation.name.split('.')[0]!);
+  if (answer === null) throw notFound(nounOf(operation.name));
   output.data(toDoor(operation.output)(answer));
 }
 

@@ -6,7 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Store } from '../../kernel/store.ts';
 import { operationList } from '../../operations.ts';
 import { version } from '../../version.ts';
-import { fenceFromText } from '../naming.ts';
+import { fenceFromText, nounOf } from '../naming.ts';
 import { followable, sseResponse } from './follow.ts';
 import type { Metrics } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
@@ -126,7 +126,7 @@ async function answer(store: Store, call: DoorCall): Promise<Response> {
       requestId,
       signal,
     });
-    if (output === null) throw notFound(route.operation.name.split('.')[0]!);
+    if (output === null) throw notFound(nounOf(route.operation.name));
     return jsonResponse(route.output(output), output, replayed);
   } catch (error) {
     if (

@@ -69,6 +69,10 @@ export function lifeSuite(harness: Harness): void {
       result: 'shipped',
       completedAt: expect.any(String),
     });
+    await expect(a.missions.complete({ id: mission.id, result: 'not so' })).rejects.toMatchObject({
+      code: 'WRONG_STATE',
+    });
+    expect(await a.missions.get({ id: mission.id })).toEqual(ended);
     expect(await eventTypes(a, 'mission', mission.id)).toEqual([
       'mission_created',
       'mission_started',
