@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const crowd = 'test/faults/processes.test.ts';
+
 const services = {
   globalSetup: 'test/engines/services.ts',
   testTimeout: 60_000,
@@ -27,9 +29,13 @@ export default defineConfig({
         test: {
           name: 'full',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/unit/**', 'test/conformance/**', 'test/tidy.test.ts'],
+          exclude: ['test/unit/**', 'test/conformance/**', 'test/tidy.test.ts', crowd],
           ...services,
         },
+      },
+      // After all others and by itself: more processes than a machine has room for.
+      {
+        test: { name: 'crowd', include: [crowd], sequence: { groupOrder: 1 }, ...services },
       },
     ],
     pool: 'forks',
