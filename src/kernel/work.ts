@@ -47,13 +47,18 @@ export function* many<Row>(stmt: Statement, parameters: readonly Parameter[] = [
 
 /**
  * How many rows were changed. A guarded transition checks it. Throws INVALID_INPUT for a whole number that could be
- * stored and not be read back: one such row would make every list that it stands in unreadable.
+ * stored and not be read back (one such row would make every list that it stands in unreadable), and for text with a NUL
+ * character, which one engine keeps and the other refuses.
  */
 export function* change(stmt: Statement, parameters: readonly Parameter[] = []): Work<number> {
-  for (const parameter of parameters)
-    if (typeof parameter === 'number' && Number.isInteger(parameter) && !Number.isSafeInteger(parameter))
-      throw invalid('number', 'a result of at most 2^53 - 1 either side of zero');
+  for (const parameter of parameters) assertStorable(parameter);
   return (yield { statement: stmt, parameters, rows: 'count' }) as number;
+}
+
+function assertStorable(parameter: Parameter): void {
+  if (typeof parameter === 'string' && parameter.includes('\0')) throw invalid('text', 'no NUL characters');
+  if (typeof parameter === 'number' && Number.isInteger(parameter) && !Number.isSafeInteger(parameter))
+    throw invalid('number', 'a result of at most 2^53 - 1 either side of zero');
 }
 
 /** Several statements in one text, without parameters: schema steps only. */

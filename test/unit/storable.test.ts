@@ -25,3 +25,14 @@ it('stores no number that it could not read back', async () => {
   expect((await tasks.list()).tasks).toEqual([]);
   expect(await rookery.audit.verify()).toMatchObject({ ok: true });
 });
+
+it('keeps no text with a NUL character, which Postgres would refuse', async () => {
+  await using rookery = await openRookery({ path: ':memory:' });
+  const { tasks, artifacts } = rookery.as('a');
+  const artifact = { name: 'a', type: 'code', path: 'src/\0.ts' } as const;
+  await expect(artifacts.add(artifact)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  expect((await artifacts.list()).artifacts).toEqual([]);
+  await tasks.create({ id: 't', title: 't', payload: 'in \0 JSON' });
+  expect((await tasks.get({ task: 't' }))?.payload).toBe('in \0 JSON');
+  expect(await rookery.audit.verify()).toMatchObject({ ok: true });
+});
