@@ -37,6 +37,23 @@ it('copies a store that is written to, and the copy is verified before it gets i
   expect((await copy.audit.verify()).findings).toEqual([]);
 });
 
+it('never fails because others write at the same time', async () => {
+  const folder = temporaryFolder();
+  await using rookery = await filled(folder);
+  let writing = true;
+  const writers = Array.from({ length: 4 }, async (_, i) => {
+    for (let n = 0; writing; n++)
+      await rookery.memory.set({ key: `w${i}-${n % 500}`, value: 'x'.repeat(600) });
+  });
+  try {
+    for (let copies = 0; copies < 12; copies++)
+      await rookery.store.backup(join(folder, 'copy.db'), { verify: false });
+  } finally {
+    writing = false;
+    await Promise.all(writers);
+  }
+});
+
 it('replaces an older copy, and never the store, a key or a log', async () => {
   const folder = temporaryFolder();
   await using rookery = await openRookery({ path: folder });

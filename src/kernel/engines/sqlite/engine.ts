@@ -152,7 +152,7 @@ export class SqliteEngine implements Engine {
   async backup(file: string, options: BackupOptions = {}): Promise<void> {
     this.#assertOpen();
     const openCopy = (path: string) => new SqliteEngine(path, 'relaxed');
-    await copyChecked(this.#connection.db, file, openCopy, options);
+    await copyChecked({ path: this.#path, db: this.#connection.db }, file, openCopy, options);
   }
 
   /** Blocks this process while it runs, and needs the write lock: seconds for a file of some gigabytes. */
