@@ -30,7 +30,10 @@ it('keeps no text with a NUL character, which Postgres would refuse', async () =
   await using rookery = await openRookery({ path: ':memory:' });
   const { tasks, artifacts } = rookery.as('a');
   const artifact = { name: 'a', type: 'code', path: 'src/\0.ts' } as const;
-  await expect(artifacts.add(artifact)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  await expect(artifacts.add(artifact)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    details: { field: 'path' },
+  });
   expect((await artifacts.list()).artifacts).toEqual([]);
   await tasks.create({ id: 't', title: 't', payload: 'in \0 JSON' });
   expect((await tasks.get({ task: 't' }))?.payload).toBe('in \0 JSON');

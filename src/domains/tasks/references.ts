@@ -28,7 +28,8 @@ const place = z
   .string('text')
   .min(1, 'must not be empty')
   .max(4096, 'at most 4096 characters')
-  .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
+  .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
+  .refine((text) => !text.includes('\0'), 'no NUL characters');
 
 /** What `complete` takes for each artifact, and `add` beside the task. */
 export const described = {

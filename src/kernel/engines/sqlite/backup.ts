@@ -36,7 +36,7 @@ export async function copyChecked(
 
 /**
  * The state at one moment. Copying runs in another thread: a file is read through a connection of its own, in a
- * transaction that keeps that moment, so that it neither meets the statements of this thread (which made it fail, rarely)
+ * transaction that keeps that moment, so that it neither meets the statements of this thread (beside four writers that failed three times in ten)
  * nor begins anew with each commit.
  */
 async function copyMoment(
